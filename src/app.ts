@@ -29,6 +29,7 @@ import { fileRetryRoutes } from "./http/routes/files/file-retry.ts";
 import { files } from "./http/routes/files/files.ts";
 import { shareRoutes } from "./http/routes/files/shares.ts";
 import { takedownRoutes } from "./http/routes/files/takedown.ts";
+import { capsRoutes } from "./http/routes/operator/caps.ts";
 import { doctorRoutes } from "./http/routes/operator/doctor.ts";
 import { healthRoutes } from "./http/routes/operator/health.ts";
 import { operatorWebhookRoutes } from "./http/routes/operator/operator-webhook.ts";
@@ -64,6 +65,7 @@ const apiRoutes: readonly Route[] = [
   ...meRoutes,
   ...keyRoutes,
   ...teamRoutes,
+  ...capsRoutes,
   ...tokenRoutes,
   ...issuerRoutes,
   ...estimateRoutes,

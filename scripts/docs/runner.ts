@@ -78,6 +78,7 @@ class Reader {
   readonly #folder: string;
   readonly #key: string;
   readonly #variables: Record<string, string>;
+  readonly #teams = new Set<string>();
   #exports = "";
   #endpoint = "";
 
@@ -96,6 +97,13 @@ class Reader {
     };
   }
 
+  /** The operator's commands of a page are about one team, which the first of them needs. */
+  async #ensureTeam(id: string): Promise<void> {
+    if (this.#teams.has(id)) return;
+    this.#teams.add(id);
+    await newTeam(this.#sluice, id);
+  }
+
   async run(command: Command): Promise<Outcome> {
     const plan = planOf(command);
     if (plan.kind === "skip") return { command, status: null, fault: null, skipped: plan.why };
@@ -104,7 +112,8 @@ class Reader {
       return { command, status: null, fault: null, skipped: null };
     }
     if (/\$(ID|FILE_URL)\b/.test(command.text)) await this.#picture();
-    if (command.text.includes("/v1/admin/teams/acme")) await newTeam(this.#sluice, "acme");
+    const [, about] = /\/v1\/admin\/teams\/(acme|studio)\b/.exec(command.text) ?? [];
+    if (about !== undefined) await this.#ensureTeam(about);
     const { code, out, err } = await this.#shell(this.#filledIn(command.text));
     const status = Number(/status (\d{3})/.exec(err)?.[1] ?? 0);
     this.#learn(out);

@@ -93,7 +93,9 @@ function securityOf({ access }: Route): JsonObject[] {
     case "any":
       return [{ key: [] }];
     case "mint":
-      return [{ key: ["run"] }, { publishable: [] }];
+      return [{ key: ["mint"] }, { publishable: [] }];
+    case "view":
+      return [{ key: ["read"] }, { key: ["run"] }];
     case "run":
     case "read":
     case "admin":

@@ -47,7 +47,7 @@ export const proxyRoutes: readonly Route[] = [
     method: "GET",
     path: "/fal/proxy",
     summary: "Retrieve the status, status stream or result that `x-fal-target-url` names",
-    access: "read",
+    access: "view",
     headers: (z) => z.looseObject({ "x-fal-target-url": target() }),
     answers: {
       200: {

@@ -63,7 +63,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       method: "GET",
       path,
       summary: "Retrieve the result of a queued request",
-      access: "read",
+      access: "view",
       params: named,
       answers: {
         200: {
@@ -105,7 +105,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       method: "GET",
       path: `${request}/status`,
       summary: "Retrieve the status of a queued request, waiting for a change",
-      access: "read",
+      access: "view",
       params: named,
       query: logsQuery,
       answers: {
@@ -123,7 +123,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       method: "GET",
       path: `${request}/status/stream`,
       summary: "Stream the status of a queued request (server-sent events)",
-      access: "read",
+      access: "view",
       params: named,
       query: logsQuery,
       answers: {

@@ -18,6 +18,11 @@ export interface RequestSpec {
   /** The user that the call acts for; null: none. */
   user: string | null;
   tags: Record<string, string>;
+  /**
+   * Those of the tags that the holder of a client token or a user's JWT chose: events carry them apart, with the metadata. Absent: the
+   * request was made with a secret key, whose word is the team's.
+   */
+  chosenTags?: Record<string, string>;
   /** JSON text as the caller sent it. */
   metadata: string | null;
   options: UpstreamOptions;

@@ -2,6 +2,7 @@
 
 import type { InputMeasures, Measures } from "../models/measures.ts";
 import type { ErrorCode, Refusal, Refused } from "../platform/errors.ts";
+import type { OperatorCaps } from "../team/quota/caps.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan, Retention } from "../team/quota/plan.ts";
 import type { Charge, Price, Verdict } from "../team/quota/prices.ts";
@@ -36,11 +37,19 @@ export interface Identity {
   models: string[] | null;
   turnstile: Turnstile | null;
   contactUrl: string | null;
+  /** Tags that the credential fixes. */
+  tags: Record<string, string>;
+  /** Plans that a secret key may give to tokens, beside its own. */
+  plans: string[];
+  /** Issuers whose users a secret key may name. */
+  issuerUsers: string[];
   /** When the key expires; null: never, or a user's JWT, which has no key. */
   keyExpiresAt: number | null;
   planName: string;
   plan: Plan;
   planHash: string;
+  /** What the operator caps, whatever the plan says. */
+  caps: OperatorCaps | null;
   /** Whether the team's admins may manage the deployment's connections. */
   managesConnections: boolean;
 }
@@ -148,6 +157,8 @@ export interface SettleInput {
   eventType: EndEventType;
   /** The request has its own `webhook_url`. */
   hasWebhook: boolean;
+  /** Names of tags that a client chose: endpoints are not picked by them. */
+  chosenTags: string[];
 }
 
 /** Settlement of an ended request. `verdict` may differ from the input: the plan decides on a 422. */

@@ -1,6 +1,7 @@
 // Administration of a team: settings, plans, prices, users, usage, alerts and audit. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
+import type { OperatorCaps } from "../team/quota/caps.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
@@ -17,6 +18,8 @@ export interface TeamSummary {
   frozenAt: number | null;
   /** Whether its admins may manage the deployment's connections, which all teams share. */
   managesConnections: boolean;
+  /** What the operator caps, whatever the team's plans say. */
+  caps: OperatorCaps | null;
 }
 
 export interface NamedPlan {
@@ -201,6 +204,8 @@ export interface TeamSettings {
   freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
   /** Allows or forbids the team's admins to manage connections. Idempotent. */
   manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
+  /** Sets or removes what the operator caps. Idempotent. */
+  setCaps(caps: OperatorCaps | null, by: Actor): Answer<TeamSummary | null>;
   /** Deletes the team and its data in the background. Access ends at once. Idempotent: returns the progress. */
   remove(by: Actor): Answer<Removal | null>;
   /** Progress of the deletion; null if none was started, or once it is complete. */
@@ -222,7 +227,8 @@ export interface TeamPrices {
   history(limit: number): Answer<PricesInForce[]>;
   /** Prices of these models, in their order; null where the table has none. */
   ofModels(models: string[]): Answer<(Price | null)[]>;
-  put(table: PriceTable, by: Actor): Answer<void>;
+  /** Refused to the team's admins while the operator caps money, which counts by prices. */
+  put(table: PriceTable, by: Actor): Answer<{ kind: "stored" } | Refused>;
 }
 
 export interface TeamAlerts {

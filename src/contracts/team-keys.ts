@@ -14,8 +14,11 @@ export interface Actor {
 /** `secret` is for servers; `publishable` may be public and can only be exchanged for a client token. */
 export type KeyKind = "secret" | "publishable";
 
-/** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
-export type Scope = "run" | "read" | "admin";
+/**
+ * `run` submits, and reads and cancels what the credential made. `read` sees all that the credential may see, which `run` then may
+ * cancel too. `mint` creates client tokens. `admin` manages keys and plans. None implies another.
+ */
+export type Scope = "run" | "read" | "mint" | "admin";
 
 /**
  * A verified Authorization header. Tokens and JWTs are valid for their user only. `visitor`, `ip` and `network` (the IPv6 /48; null
@@ -24,7 +27,10 @@ export type Scope = "run" | "read" | "admin";
 export type Credential =
   /** A secret or publishable key, by the SHA-256 of its text. */
   | { kind: "key"; digest: string }
-  /** A client token created with the key `keyId`. `models`: patterns that narrow the plan; null: as the key. */
+  /**
+   * A client token created with the key `keyId`. `models`: patterns that narrow the plan; null: as the key. `scopes`: those it was
+   * narrowed to; absent: as the key. `tags`: fixed by whoever created it.
+   */
   | {
       kind: "token";
       keyId: string;
@@ -34,6 +40,8 @@ export type Credential =
       network: string | null;
       models: string[] | null;
       plan: string | null;
+      scopes?: Scope[];
+      tags?: Record<string, string>;
     }
   /** A user's JWT. `issuer` is the team's name for the issuer; `plan` is the value of the plan claim. */
   | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
@@ -66,6 +74,12 @@ export interface KeyTerms {
   turnstile: Turnstile | null;
   /** Where a visitor of a page that uses the key reports what it shows. */
   contactUrl: string | null;
+  /** Plans, beside its own, that the key may give to tokens. */
+  plans: string[];
+  /** Issuers whose users the key may name. */
+  issuerUsers: string[];
+  /** Tags of everything that is done with the key; callers cannot change them. */
+  tags: Record<string, string>;
 }
 
 /** A key without its text or digest. */
@@ -136,8 +150,8 @@ export interface StoredIssuer {
 export interface TeamIssuers {
   /** All issuers by name. */
   list(): Answer<StoredIssuer[]>;
-  /** Creates or replaces an issuer. */
-  put(issuer: Issuer, by: Actor): Answer<{ kind: "stored" } | Refused>;
+  /** Creates or replaces an issuer. Where others' users have its prefix already, only with `adoptUsers`. */
+  put(issuer: Issuer, adoptUsers: boolean, by: Actor): Answer<{ kind: "stored" } | Refused>;
   remove(name: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
   /** The issuer's keys, fetched first if due. Null if there are none. */
   keysOf(lookup: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;

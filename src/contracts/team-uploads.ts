@@ -134,10 +134,11 @@ export interface UploadListInput {
 
 export type UploadListAnswer = { kind: "page"; data: Upload[]; nextCursor: string | null } | Refused;
 
-/** An upload as a caller addresses it. `user` null: of any user. */
+/** An upload as a caller addresses it. `user` null: of any user; `keyId` null: made with any key. */
 export interface UploadName {
   id: string;
   user: string | null;
+  keyId: string | null;
 }
 
 export type FindUploadAnswer = { kind: "found"; upload: Upload } | Refused;

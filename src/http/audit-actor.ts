@@ -1,6 +1,7 @@
 // The actor of an administrative change, for the audit log: the key and the client address that Cloudflare reports.
 
 import type { Actor } from "../contracts/team-keys.ts";
+import { OPERATOR } from "../platform/ids.ts";
 import type { Caller } from "./auth.ts";
 import { addressOf } from "./client-address.ts";
 
@@ -10,5 +11,5 @@ export function actorOf({ caller, request }: { caller: Caller; request: Request 
 
 /** The deployment's operator, authenticated by ADMIN_TOKEN. */
 export function operatorOf(request: Request): Actor {
-  return { id: "operator", ip: addressOf(request) };
+  return { id: OPERATOR, ip: addressOf(request) };
 }

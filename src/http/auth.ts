@@ -57,8 +57,11 @@ const NO_TOKEN_FROM_TOKEN = refusal("forbidden", "A client token cannot create a
   hint: "Create tokens with a secret key on a server, or exchange a publishable key from a page.",
 });
 
-/** The permission that a route needs: a scope, creating a client token (also allowed to publishable keys), or `any`: no scope. */
-export type Permission = Scope | "mint" | "any";
+/**
+ * The permission that a route needs: a scope (`mint` is also allowed to publishable keys), `view`: `read`, or `run` for what the
+ * credential made, or `any`: no scope.
+ */
+export type Permission = Scope | "view" | "any";
 
 /**
  * The caller of a request, if the credential is valid, allowed from its origin, allowed to act for the user that the call names,
@@ -98,9 +101,9 @@ function namedUserOf(request: Request): { kind: "named"; user: string | null } |
     : refused(refusal("invalid_request", `\`Sluice-User\` ${read.reason}.`));
 }
 
-/** Which of its team's requests this caller may see. */
-export function viewerOf(caller: Caller): Viewer {
-  return { team: caller.team, user: caller.own ? caller.user : null };
+/** Which of its team's requests this caller may see: without `read`, those that its credential made. */
+export function viewerOf({ team, own, user, scopes, keyId }: Caller): Viewer {
+  return { team, user: own ? user : null, keyId: scopes.includes("read") ? null : keyId };
 }
 
 /** The user of a call: the credential's, else the one that the call names. Naming another than the credential's is refused. */
@@ -124,10 +127,19 @@ export async function operatorFault(request: Request, config: Config): Promise<R
 }
 
 function permissionFault(identity: Identity, credential: Credential, permission: Permission): Refusal | null {
-  if (permission === "any") return null;
-  if (permission !== "mint") return scopeFault(identity.scopes, permission);
-  if (credential.kind !== "key") return NO_TOKEN_FROM_TOKEN;
-  return identity.kind === "publishable" ? null : scopeFault(identity.scopes, "run");
+  switch (permission) {
+    case "any":
+      return null;
+    case "run":
+    case "read":
+    case "admin":
+      return scopeFault(identity.scopes, permission);
+    case "view":
+      return identity.scopes.includes("run") ? null : scopeFault(identity.scopes, "read");
+    case "mint":
+      if (credential.kind !== "key") return NO_TOKEN_FROM_TOKEN;
+      return identity.kind === "publishable" ? null : scopeFault(identity.scopes, "mint");
+  }
 }
 
 async function callerWith(
@@ -136,7 +148,7 @@ async function callerWith(
   { credential, expiresAt }: Pick<Extract<Found, { kind: "found" }>, "credential" | "expiresAt">,
   identity: Identity,
 ): Promise<Caller> {
-  const { team, keyId, keyName, scopes, user, origins, models, planName, keyExpiresAt } = identity;
+  const { team, keyId, keyName, scopes, user, origins, models, planName, keyExpiresAt, tags } = identity;
   const ends = [expiresAt, keyExpiresAt].filter((at) => at !== null);
   return {
     team,
@@ -147,6 +159,7 @@ async function callerWith(
     user,
     own: user !== null && !scopes.includes("admin"),
     ...(await subjectsOf(request, config, team, credential)),
+    tags,
     origins,
     models,
     plan: planName,
@@ -161,20 +174,19 @@ async function subjectsOf(
   config: Config,
   team: string,
   credential: Credential,
-): Promise<Pick<Caller, "visitor" | "ip" | "network" | "tags">> {
+): Promise<Pick<Caller, "visitor" | "ip" | "network">> {
   const marks = () => addressMarks(config.SIGNING_KEY, team, addressOf(request));
   switch (credential.kind) {
     case "key":
-      return { visitor: null, ip: null, network: null, tags: {} };
+      return { visitor: null, ip: null, network: null };
     case "token":
       return {
         visitor: credential.visitor,
         // A visitor's token counts for the address that it was made at.
         ...(credential.ip === null ? await marks() : { ip: credential.ip, network: credential.network }),
-        tags: {},
       };
     case "jwt":
-      return { visitor: null, ...(await marks()), tags: credential.tags };
+      return { visitor: null, ...(await marks()) };
   }
 }
 

@@ -195,6 +195,7 @@ function specOf(
     model,
     user: acting.user,
     tags: { ...sentTags, ...caller.tags },
+    ...(caller.identity.kind === "secret" ? {} : { chosenTags: without(sentTags, caller.tags) }),
     metadata,
     options: optionsOf(headers, fields),
     startTimeoutS:
@@ -204,6 +205,10 @@ function specOf(
     origin: url.origin,
   };
   return { kind: "made", spec };
+}
+
+function without(tags: Record<string, string>, fixed: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).filter(([name]) => !Object.hasOwn(fixed, name)));
 }
 
 function optionsOf(headers: SubmitCall["headers"], fields: SpecFields): RequestSpec["options"] {

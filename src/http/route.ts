@@ -18,10 +18,10 @@ import { readJsonBody, SMALL_BODY_MAX_BYTES } from "./json-body.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /**
- * `run`, `read`, `admin`: a credential with that scope. `any`: every credential but a publishable key. `mint`: may create client
- * tokens. `operator`: ADMIN_TOKEN.
+ * `run`, `read`, `admin`: a credential with that scope. `view`: `read`, or `run` for what the credential made. `any`: every credential
+ * but a publishable key. `mint`: may create client tokens. `operator`: ADMIN_TOKEN.
  */
-export type Access = "public" | "any" | "run" | "read" | "admin" | "mint" | "operator";
+export type Access = "public" | "any" | "run" | "read" | "view" | "admin" | "mint" | "operator";
 
 type Schema = z.ZodType;
 /** How a schema is made, once and by the first call that needs it. */
@@ -255,6 +255,7 @@ async function authorize(access: Access, request: Request, env: Env): Promise<Au
     case "any":
     case "run":
     case "read":
+    case "view":
     case "admin":
     case "mint":
       return callerOf(request, env, access);

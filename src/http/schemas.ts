@@ -17,7 +17,7 @@ export const LIST_LIMIT_DEFAULT = 20;
 /** Items of a list page at most. */
 export const LIST_LIMIT_MAX = 100;
 
-export const scopeSchema = lazy((z) => z.enum(["run", "read", "admin"]));
+export const scopeSchema = lazy((z) => z.enum(["run", "read", "mint", "admin"]));
 
 /** The acting user: the caller's own id of an end user. */
 export const userSchema = lazy((z) => z.string().min(1).max(USER_MAX_CHARS));
@@ -111,6 +111,9 @@ export const limitBody = lazy((z) =>
         "Which requests or uploads count for this caller: `admitted`, or `completed`, which gives back what is canceled or fails without a charge. Null for other kinds of limits.",
       ),
     limit: amount(),
+    set_by: z
+      .enum(["plan", "operator"])
+      .describe("`operator`: a cap of the deployment's operator, which no plan of the team changes."),
     used: amount(),
     remaining: amount(),
     reset: z.iso
@@ -126,12 +129,14 @@ export function limitWire({
   used,
   remaining,
   resetAt,
+  setBy,
   ...rest
 }: LimitState): z.input<ReturnType<typeof limitBody>> {
   const shown = (value: number) => amountWire(per, value);
   return {
     ...rest,
     per,
+    set_by: setBy,
     reset: isoTime(resetAt),
     limit: shown(limit),
     used: shown(used),

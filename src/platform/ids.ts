@@ -38,3 +38,6 @@ export async function sha256Hex(data: string | Uint8Array): Promise<string> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   return hex(await crypto.subtle.digest("SHA-256", bytes));
 }
+
+/** Author of what the operator changes, as audit entries name it; ids of keys begin with `key_`. */
+export const OPERATOR = "operator";

@@ -4,7 +4,16 @@
 import { hex } from "./ids.ts";
 
 /** Purpose of a signature. It is part of the signed text, so a signature is valid for one purpose only. */
-export type MarkPurpose = "callback" | "file" | "file_link" | "upload" | "input" | "visitor" | "address" | "probe";
+export type MarkPurpose =
+  | "callback"
+  | "file"
+  | "file_link"
+  | "upload"
+  | "input"
+  | "visitor"
+  | "address"
+  | "probe"
+  | "client_webhook";
 
 /** A signing key ready for HMAC-SHA256. */
 export interface MarkKey {
@@ -45,6 +54,16 @@ export async function makeMark(
   if (first === undefined) throw new Error("no signing key");
   const { kid, key } = await markKey(first);
   return kid + hex(await crypto.subtle.sign("HMAC", key, signedText(purpose, parts)));
+}
+
+/** 32 bytes that one signing key gives for these parts: a secret that need not be stored. */
+export async function secretBytes(
+  signingKey: string,
+  purpose: MarkPurpose,
+  parts: readonly string[],
+): Promise<Uint8Array> {
+  const { key } = await markKey(signingKey);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, signedText(purpose, parts)));
 }
 
 /** Verifies a signature. Constant time (WebCrypto verify). */

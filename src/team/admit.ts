@@ -9,11 +9,12 @@ import { DEFAULT_ACCOUNT } from "../platform/stubs.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import { type AlertStores, publishAlerts } from "./alerts.ts";
 import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.ts";
-import { actingAs, frozenFault, limitsNow } from "./callers.ts";
+import { actingAs, alertSubjects, frozenFault, limitsNow } from "./callers.ts";
 import { IDEMPOTENCY_MS } from "./idempotency-store.ts";
 import { isBrowserCredential, limitsOf, shownLimits } from "./quota/caller-limits.ts";
+import { capsMoney, termsAllow } from "./quota/caps.ts";
 import { type CounterWrite, check, type LimitState, type Subjects } from "./quota/limits.ts";
-import { listedValues, missingTags, modelAllowed, type Plan, retentionOf, unlistedTag } from "./quota/plan.ts";
+import { listedValues, missingTags, type Plan, retentionOf, unlistedTag } from "./quota/plan.ts";
 import { amountOutOfRange, estimate, type Price, priceFor } from "./quota/prices.ts";
 import {
   amountRefusal,
@@ -70,11 +71,11 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
   const usdMicro = estimatedMicro ?? assumedMicro(plan);
   const demand = { requests: 1, usdMicro, ...inputFilesDemand(input.files) } as const;
   const read = (id: string) => stores.counters.readCounter(id);
-  const quota = check(limitsOf(plan.limits, identity.kind, subjects), read, subjects, demand, now);
+  const quota = check(limitsOf(identity, subjects), read, subjects, demand, now);
   if (quota.kind === "over") {
     const limits = limitsNow(stores, identity, subjects, now);
     const names = quota.violated.map((each) => each.name);
-    publishAlerts(stores, limits, subjects, names, now);
+    publishAlerts(stores, limits, alertSubjects(identity, subjects), names, now);
     const refusal = quotaRefusal(quota, planName, subjects);
     return { kind: "refused", refusal, limits: shownLimits(limits, subjects) };
   }
@@ -115,7 +116,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
   recordInputFiles(stores, input, identity, subjects, now);
   recordSubmit(stores, input, identity, subjects, now);
   const limits = limitsNow(stores, identity, subjects, now);
-  publishAlerts(stores, limits, subjects, [], now);
+  publishAlerts(stores, limits, alertSubjects(identity, subjects), [], now);
   return admitted(identity, subjects, { request, replayed: false }, limits);
 }
 
@@ -127,12 +128,11 @@ function assumedMicro({ assumed_cost }: Plan): number | null {
 /** Counts new values of tags that a browser's caller chose and the plan does not list; a secret key is trusted with its own. */
 function newTagValues(
   { counters }: Pick<TeamStores, "counters">,
-  { credential, tags }: AdmitInput,
-  { kind, keyId, plan, planName }: Identity,
+  { tags }: AdmitInput,
+  { kind, keyId, plan, planName, tags: fixed }: Identity,
   now: number,
 ): { kind: "ok"; writes: CounterWrite[] } | Refused {
   if (!isBrowserCredential(kind)) return { kind: "ok", writes: [] };
-  const fixed = credential.kind === "jwt" ? credential.tags : {};
   const chosen = Object.entries(tags).filter(
     ([name]) => !Object.hasOwn(fixed, name) && listedValues(plan.tag_values, name) === null,
   );
@@ -222,7 +222,7 @@ function offerFor(
   input: AdmitInput & { measures: InputMeasures },
   identity: Identity,
 ): { price: Price | null; estimatedMicro: number | null } | { refusal: Refusal } {
-  const { plan, planName } = identity;
+  const { plan, planName, caps } = identity;
   const modelIs = modelFault(stores, input.credential, identity, input.model);
   if (modelIs !== null) return { refusal: modelIs };
   const missing = missingTags(plan, input.tags);
@@ -235,6 +235,7 @@ function offerFor(
   const estimatedMicro = estimate(price, input.measures);
   // Whoever has the page has its key: the limit of its money must hold whatever a request turns out to cost.
   const isUnbounded = input.visitor !== null && plan.assumed_cost === null;
+  if (estimatedMicro === null && capsMoney(caps)) return { refusal: priceRefusal(input.model, null, price, false) };
   if (estimatedMicro === null && (plan.unknown_price === "refuse" || isUnbounded)) {
     return { refusal: priceRefusal(input.model, planName, price, plan.unknown_price === "allow") };
   }
@@ -276,7 +277,7 @@ function modelFault(
   identity: Identity,
   model: string,
 ): Refusal | null {
-  if (!modelAllowed(identity.plan, model)) return modelRefusal(model, identity.planName, identity.plan);
+  if (!termsAllow(identity, model)) return modelRefusal(model, identity);
   if (keyAllowsModel(stores, credential, identity, model)) return null;
   return refusal("model_not_allowed", `Key "${identity.keyName}" does not allow model "${model}".`, {
     hint: "GET /v1/models lists the allowed models.",

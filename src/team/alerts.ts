@@ -79,7 +79,7 @@ export interface AlertSubject {
   tags: Record<string, string>;
 }
 
-/** Null: no alert. The event of a tag limit carries that tag, so endpoints subscribed to the tag receive it. */
+/** Null: no alert. `subjects` has the tags of the team's word (callers.ts). The event of a tag limit carries that tag, so endpoints subscribed to the tag receive it. */
 export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubject | null {
   const counted = countedFor(scope);
   switch (counted.kind) {
@@ -95,7 +95,9 @@ export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubjec
       return null;
     case "tag": {
       const { name } = counted;
-      const value = subjects.tags[name] ?? "";
+      // A tag that a client chose: an event would carry the client's text in the team's name.
+      const value = Object.hasOwn(subjects.tags, name) ? subjects.tags[name] : undefined;
+      if (value === undefined) return null;
       return { subject: `${name}=${value}`, tags: { [name]: value } };
     }
   }

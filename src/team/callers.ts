@@ -4,7 +4,7 @@ import type { Identity } from "../contracts/team-access.ts";
 import type { ActingFor } from "../contracts/team-keys.ts";
 import { type Refusal, type Refused, refused } from "../platform/errors.ts";
 import { actingFault, scopeFault, teamFault, userFault } from "./auth/credentials.ts";
-import { type IdentityStores, identify } from "./auth/identity.ts";
+import { type IdentityStores, identify, namedUserFault } from "./auth/identity.ts";
 import { limitsOf } from "./quota/caller-limits.ts";
 import { type LimitState, limitStates, type Subjects } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";
@@ -15,11 +15,11 @@ export type CallerStores = IdentityStores;
 /** State of every limit that applies to these subjects. */
 export function limitsNow(
   stores: Pick<TeamStores, "counters">,
-  { plan, kind }: Identity,
+  identity: Identity,
   subjects: Subjects,
   now: number,
 ): LimitState[] {
-  const limits = limitsOf(plan.limits, kind, subjects);
+  const limits = limitsOf(identity, subjects);
   return limitStates(limits, (id) => stores.counters.readCounter(id), subjects, now);
 }
 
@@ -33,10 +33,17 @@ export function actingAs(
   if (known.kind === "refused") return known;
   const { identity } = known;
   const user = identity.user ?? acting.user;
-  const fault = actingFault(identity.user, acting.user);
+  const fault =
+    actingFault(identity.user, acting.user) ??
+    (identity.user === null && acting.user !== null ? namedUserFault(stores, acting.user, identity) : null);
   if (fault !== null) return refused(fault);
   const { visitor, ip, network, tags } = acting;
   return { kind: "known", identity, subjects: { keyId: identity.keyId, user, visitor, ip, network, tags } };
+}
+
+/** The subjects as alerts may name them: without the tags that a client chose. */
+export function alertSubjects({ kind, tags }: Identity, subjects: Subjects): Subjects {
+  return kind === "secret" ? subjects : { ...subjects, tags };
 }
 
 /** Why this identity may not run requests or upload files, or null. */

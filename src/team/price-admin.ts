@@ -3,11 +3,19 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { PricesInForce, TeamPrices } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
+import { OPERATOR } from "../platform/ids.ts";
+import { capsMoney } from "./quota/caps.ts";
 import { type Price, type PriceTable, priceFor } from "./quota/prices.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 
-type PriceStores = Pick<TeamStores, "audit" | "prices">;
+/** Otherwise a lower price would lift the operator's cap. */
+const PRICES_CAPPED = refusal("forbidden", "The operator caps this team's money, which counts by its prices.", {
+  hint: "Only the operator changes prices then: PUT /v1/admin/teams/{id}/prices.",
+});
+
+type PriceStores = Pick<TeamStores, "audit" | "prices" | "team">;
 
 export class PriceAdmin extends RpcTarget implements TeamPrices {
   readonly #context: TeamContext;
@@ -30,11 +38,13 @@ export class PriceAdmin extends RpcTarget implements TeamPrices {
     });
   }
 
-  put(table: PriceTable, by: Actor): void {
-    const { prices, audit } = this.#stores;
-    this.#context.decide(undefined, (now) => {
+  put(table: PriceTable, by: Actor): { kind: "stored" } | Refused {
+    const { prices, team, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      if (by.id !== OPERATOR && capsMoney(team.team().caps)) return refused(PRICES_CAPPED);
       prices.put(table, by.id, now);
       audit.note(by, "prices.written", null, { entries: Object.keys(table).length }, now);
+      return { kind: "stored" as const };
     });
   }
 }

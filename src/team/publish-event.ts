@@ -31,7 +31,7 @@ export const NOTHING_PUBLISHED: PublishedEnd = { eventId: null, deliveries: [] }
 export function publishEnd(
   stores: Omit<EventStores, "outbox">,
   { id, model, tags, published }: TeamRequest,
-  { eventType, endedAt, outcome, hasWebhook }: SettleInput,
+  { eventType, endedAt, outcome, hasWebhook, chosenTags }: SettleInput,
   settles: boolean,
   now: number,
 ): PublishedEnd {
@@ -42,8 +42,9 @@ export function publishEnd(
   const eventId = newId("evt");
   const data: FeedData<typeof eventType> = { request_id: id, model, status: outcome };
   stores.events.insertEvent({ id: eventId, type: eventType, at: endedAt, data }, settles ? id : null);
+  const fixed = Object.fromEntries(Object.entries(tags).filter(([name]) => !chosenTags.includes(name)));
   const places = stores.endpoints.all().filter((endpoint) => {
-    return receivesDeliveries(endpoint, now) && subscribesTo(endpoint, eventType, tags);
+    return receivesDeliveries(endpoint, now) && subscribesTo(endpoint, eventType, fixed);
   });
   const targets = [...(hasWebhook ? [null] : []), ...places.map((endpoint) => endpoint.id)];
   const deliveries = targets.map((endpointId) => {

@@ -445,6 +445,10 @@ const STEPS: readonly string[] = [
   -- archive_after: no part is made before this time.
   ALTER TABLE watermark ADD COLUMN archive_after INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- JSON of what the operator caps; null: nothing.
+  ALTER TABLE team ADD COLUMN caps TEXT;
+  `,
 ];
 
 /** Raise `min_reader` to the number of a step only if older code would misread what newer code writes. */

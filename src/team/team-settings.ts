@@ -8,6 +8,7 @@ import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { WHOLE_TEAM } from "./data-deletion-store.ts";
 import { updateDirectory } from "./directory-update.ts";
+import type { OperatorCaps } from "./quota/caps.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 
@@ -45,6 +46,18 @@ export class Settings extends RpcTarget implements TeamSettings {
         team.setManagesConnections(may);
         audit.note(by, may ? "team.connections_allowed" : "team.connections_forbidden", null, {}, now);
       }
+      return team.team();
+    });
+  }
+
+  setCaps(caps: OperatorCaps | null, by: Actor): TeamSummary | null {
+    const { team, audit } = this.#stores;
+    return this.#context.decide<TeamSummary | null>(null, (now) => {
+      const before = team.team().caps;
+      if (JSON.stringify(before) === JSON.stringify(caps)) return team.team();
+      team.setCaps(caps);
+      const detail = { before: JSON.stringify(before), after: JSON.stringify(caps) };
+      audit.note(by, caps === null ? "team.caps_removed" : "team.caps_written", null, detail, now);
       return team.team();
     });
   }

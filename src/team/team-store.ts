@@ -4,6 +4,7 @@ import type { NamedPlan, TeamSummary } from "../contracts/team-admin.ts";
 import type { EndpointSecret } from "../contracts/team-webhooks.ts";
 import { MINUTE_MS } from "../platform/time.ts";
 import type { TeamDatabase } from "./database.ts";
+import { capsSchema, type OperatorCaps } from "./quota/caps.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan } from "./quota/plan.ts";
 import { storedPlan } from "./quota/stored-plan.ts";
 
@@ -15,6 +16,7 @@ const ALERT_PERCENTS_DEFAULT = [80, 100];
 
 type TeamRow = { id: string; name: string; plan: string; created_at: number; frozen_at: number | null } & {
   manages_connections: number;
+  caps: string | null;
 };
 
 /** A plan and its revision: 0 for the built-in default. */
@@ -27,6 +29,8 @@ export class TeamStore {
   readonly #db: TeamDatabase;
   /** Parsed plans, because each admission reads one. */
   readonly #plans = new Map<string, RevisedPlan>();
+  /** The parsed caps, for the same reason. */
+  #caps: { text: string; caps: OperatorCaps } | null = null;
 
   constructor(db: TeamDatabase) {
     this.#db = db;
@@ -61,10 +65,22 @@ export class TeamStore {
 
   /** The team. Throws if there is none: callers check `hasTables`. */
   team(): TeamSummary {
-    const query = "SELECT id, name, plan, created_at, frozen_at, manages_connections FROM team";
+    const query = "SELECT id, name, plan, created_at, frozen_at, manages_connections, caps FROM team";
     const { id, name, plan, ...row } = this.#db.one<TeamRow>(query);
     const managesConnections = row.manages_connections === 1;
-    return { id, name, plan, createdAt: row.created_at, frozenAt: row.frozen_at, managesConnections };
+    const caps = this.#capsOf(row.caps);
+    return { id, name, plan, createdAt: row.created_at, frozenAt: row.frozen_at, managesConnections, caps };
+  }
+
+  #capsOf(text: string | null): OperatorCaps | null {
+    if (text === null) return null;
+    if (this.#caps?.text !== text) this.#caps = { text, caps: capsSchema().parse(JSON.parse(text)) };
+    return this.#caps.caps;
+  }
+
+  /** Null removes them. */
+  setCaps(caps: OperatorCaps | null): void {
+    this.#db.run("UPDATE team SET caps = ?", caps === null ? null : JSON.stringify(caps));
   }
 
   choosePlan(name: string): void {

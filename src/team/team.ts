@@ -46,16 +46,9 @@ import { SizeWatch } from "./usage/size-watch.ts";
 const ALARM_RETRY_MS = MINUTE_MS;
 
 const FIRST_KEY: NewKeyTerms = {
-  kind: "secret",
-  name: "First key",
-  scopes: ["run", "read", "admin"],
-  expiresAt: null,
-  user: null,
-  plan: null,
-  models: null,
-  origins: null,
-  turnstile: null,
-  contactUrl: null,
+  ...{ kind: "secret", name: "First key", scopes: ["run", "read", "mint", "admin"], expiresAt: null },
+  ...{ user: null, plan: null, models: null, origins: null, turnstile: null, contactUrl: null },
+  ...{ plans: [], issuerUsers: [], tags: {} },
 };
 
 /** Key of what a removed team leaves behind. */
@@ -176,7 +169,15 @@ export class Team extends DurableObject<Env> implements TeamContract {
     if (this.#exists) return { kind: "exists" };
     const now = Date.now();
     const { id, name, by, managesConnections = false } = input;
-    const team: TeamSummary = { id, name, plan: DEFAULT_PLAN, createdAt: now, frozenAt: null, managesConnections };
+    const team: TeamSummary = {
+      id,
+      name,
+      plan: DEFAULT_PLAN,
+      createdAt: now,
+      frozenAt: null,
+      managesConnections,
+      caps: null,
+    };
     const made = this.ctx.storage.transactionSync(() => {
       migrate(this.ctx.storage);
       this.#stores.team.insertTeam(team, makeWebhookSecret());

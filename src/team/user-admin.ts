@@ -12,6 +12,7 @@ import type {
 import type { Actor } from "../contracts/team-keys.ts";
 import { refusal, refused } from "../platform/errors.ts";
 import { randomText } from "../platform/ids.ts";
+import { capLimits } from "./quota/caps.ts";
 import { subjectsOfUser } from "./quota/counters.ts";
 import { limitStates } from "./quota/limits.ts";
 import { userDigest } from "./requests/archive.ts";
@@ -123,8 +124,9 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
 
   #summary(user: string, now: number): UserSummary {
     const { team, counters, users } = this.#stores;
-    const found = team.plan(team.team().plan);
-    const own = (found?.plan.limits ?? []).filter((limit) => limit.scope === "user");
+    const { plan, caps } = team.team();
+    const limitsInForce = [...(team.plan(plan)?.plan.limits ?? []), ...capLimits(caps)];
+    const own = limitsInForce.filter((limit) => limit.scope === "user");
     const limits = limitStates(own, (id) => counters.readCounter(id), subjectsOfUser(user), now);
     return { user, frozenAt: users.frozenAt(user), limits };
   }

@@ -22,6 +22,13 @@ export class UserStore {
     );
   }
 
+  /** Whether a request names a user whose name begins with this prefix and a colon. */
+  hasRequestsBelow(prefix: string): boolean {
+    // The character after the colon: the range is that of the prefix.
+    const query = "SELECT 1 AS n FROM request WHERE user >= ? AND user < ? LIMIT 1";
+    return this.#db.rows<{ n: number }>(query, `${prefix}:`, `${prefix};`).length > 0;
+  }
+
   freezeUser(user: string, at: number): void {
     this.#db.run("INSERT OR IGNORE INTO frozen_user (user, frozen_at) VALUES (?, ?)", user, at);
   }

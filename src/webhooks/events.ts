@@ -32,6 +32,12 @@ const requestPayload = lazy((z) =>
     model: z.string(),
     status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELED"]),
     links: links(),
+    caller: z
+      .object({ tags: z.record(z.string(), z.string()), metadata: z.unknown() })
+      .optional()
+      .describe(
+        "What the holder of a client token or a user's JWT chose: then `tags` has only those that its key, token or issuer fixed, and `metadata` is null. Absent for requests of secret keys.",
+      ),
   }),
 );
 export type RequestPayload = z.output<ReturnType<typeof requestPayload>>;

@@ -27,6 +27,7 @@ export function aWish(changes: Partial<NewKeyTerms> = {}): NewKeyTerms {
   return {
     ...{ kind: "secret", name: "Key", scopes: ["run", "read"], expiresAt: null },
     ...{ user: null, plan: null, models: null, origins: null, turnstile: null, contactUrl: null },
+    ...{ plans: [], issuerUsers: [], tags: {} },
     ...changes,
   };
 }
@@ -43,6 +44,7 @@ export function anEnd(requestId: string, reservation: Verdict, changes: Partial<
     },
     ...{ durationMs: null, files: { stored: 0, failed: 0, first: null } },
     ...{ eventType: reservation === "charge" ? "request.completed" : "request.failed", hasWebhook: false },
+    chosenTags: [],
     ...changes,
   };
 }

@@ -50,7 +50,7 @@ export const TAGS: readonly Tag[] = [
     name: "keys",
     title: "Keys",
     description:
-      "Secret keys are for servers, with scopes `run`, `read` and `admin`. Publishable keys may stand in a page.",
+      "Secret keys are for servers, with scopes `run`, `read`, `mint` and `admin`. Publishable keys may stand in a page.",
   },
   {
     name: "plans",

@@ -38,11 +38,15 @@ export interface RequestDocument extends StoredVersion {
   bucketKeys: string[];
 }
 
-/** Remains of a request that never started (`team` null) or was deleted. `user` null: none, or anonymized. */
+/**
+ * Remains of a request that never started (`team` null) or was deleted. `user` null: none, or anonymized. `keyId` is absent where
+ * older code wrote it.
+ */
 export interface Tombstone {
   at: number;
   team: string | null;
   user: string | null;
+  keyId?: string;
 }
 
 export interface TombstoneDocument extends StoredVersion {

@@ -263,8 +263,9 @@ export class RequestRepository {
   async deleteRecord(tried: EffectAttempt): Promise<boolean> {
     const record = this.loadRecord();
     if (record === null || !isLive(record, tried)) return false;
-    const { team, user, deletion } = record.state;
-    const deleted = this.store.replaceWithTombstone({ at: Date.now(), team, user: deletion?.anonymize ? null : user });
+    const { team, user, keyId, deletion } = record.state;
+    const remains = { team, user: deletion?.anonymize ? null : user, keyId };
+    const deleted = this.store.replaceWithTombstone({ at: Date.now(), ...remains });
     this.alarm.arm(null, Date.now());
     this.#recheckTables();
     await deleted;

@@ -38,8 +38,10 @@ import {
   type RequestState,
   type RequestView,
   type StartInput,
+  seesWholeTeam,
   type TimelineEntry,
   type Viewer,
+  wholeTeam,
 } from "../machine/types.ts";
 import { PROOF_WAIT_MS } from "../machine/unverified-reports.ts";
 import { deliveryView, replayOf } from "../view/deliveries.ts";
@@ -124,8 +126,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
 
   isShared(team: string, id: string, n: number): boolean {
     return (
-      this.#repository.visibleRecord({ team, user: null }) !== null &&
-      this.#repository.shares.isShared(id, n, Date.now())
+      this.#repository.visibleRecord(wholeTeam(team)) !== null && this.#repository.shares.isShared(id, n, Date.now())
     );
   }
 
@@ -160,14 +161,18 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
 
   wasDeleted(viewer: Viewer): boolean {
     const tombstone = this.#repository.store.tombstone();
-    if (tombstone?.team != null) return isVisible({ team: tombstone.team, user: tombstone.user }, viewer);
+    if (tombstone?.team != null) {
+      const { team, user, keyId = "" } = tombstone;
+      return isVisible({ team, user, keyId }, viewer);
+    }
     const state = this.#repository.savedRecord()?.state;
     if (state === undefined || !isHidden(state)) return false;
-    return isVisible({ team: state.team, user: state.deletion?.anonymize ? null : state.user }, viewer);
+    const { team, user, keyId } = state;
+    return isVisible({ team, user: state.deletion?.anonymize ? null : user, keyId }, viewer);
   }
 
   isFileDeleted(team: string, n: number): boolean {
-    if (this.wasDeleted({ team, user: null })) return true;
+    if (this.wasDeleted(wholeTeam(team))) return true;
     const record = this.#repository.savedRecord();
     return record?.state.team === team && record.files[n]?.status === "deleted";
   }
@@ -211,9 +216,9 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const record = this.#repository.visibleRecord(viewer);
     if (record === null) return null;
     const tries = this.#repository.deliveries.attempts(delivery);
-    // A viewer limited to one user sees deliveries to the request's `webhook_url`, not to the team's endpoints.
+    // A viewer limited to one user or key sees deliveries to the request's `webhook_url`, not to the team's endpoints.
     return record.state.deliveries
-      .filter(({ id, target }) => (delivery ?? id) === id && (viewer.user === null || target === REQUEST_TARGET))
+      .filter(({ id, target }) => (delivery ?? id) === id && (seesWholeTeam(viewer) || target === REQUEST_TARGET))
       .map((each) =>
         deliveryView(
           record,
@@ -225,7 +230,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   async replayDelivery(team: string, id: string): Promise<ReplayAnswer> {
-    const record = this.#repository.visibleRecord({ team, user: null });
+    const record = this.#repository.visibleRecord(wholeTeam(team));
     const delivery = record?.state.deliveries.find((each) => each.id === id);
     if (!record || !delivery) return { kind: "not_found" };
     const replay = replayOf(
@@ -239,7 +244,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     else if (replay !== "wait") this.#repository.applyEvent(replay);
     await this.#repository.armAlarm();
     if (replay === "expired") return { kind: "expired" };
-    const [view] = (await this.deliveryLog({ team, user: null }, id)) ?? [];
+    const [view] = (await this.deliveryLog(wholeTeam(team), id)) ?? [];
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
   }
 
@@ -254,7 +259,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   async resolveCharge(team: string, bill: Bill): Promise<RequestView | null> {
-    if (this.#repository.visibleRecord({ team, user: null }) === null) return null;
+    if (this.#repository.visibleRecord(wholeTeam(team)) === null) return null;
     this.#repository.applyEvent({ type: "charge_resolved", bill });
     await this.#repository.armAlarm();
     return this.#repository.viewOf(this.#repository.requireRecord());

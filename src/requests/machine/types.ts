@@ -100,16 +100,34 @@ export interface StartInput {
   inlineFiles: number;
 }
 
-/** Who reads a request: a team key that sees every request of the team, or a viewer limited to one user. */
+/** Who reads a request: a team key that sees every request of the team, or a viewer limited to one user or to what one key made. */
 export interface Viewer {
   team: string;
   /** Null: every user's. */
   user: string | null;
+  /** Null: made with any key. */
+  keyId: string | null;
+}
+
+/** The viewer that sees every request of a team. */
+export function wholeTeam(team: string): Viewer {
+  return { team, user: null, keyId: null };
+}
+
+/** Whether the viewer sees all of its team, what concerns no request included. */
+export function seesWholeTeam({ user, keyId }: Viewer): boolean {
+  return user === null && keyId === null;
 }
 
 /** Whether this viewer may see the request; otherwise it is answered like an unknown id. */
-export function isVisible(request: Pick<RequestState, "team" | "user">, viewer: Viewer): boolean {
-  return request.team === viewer.team && (viewer.user === null || request.user === viewer.user);
+export function isVisible(request: Pick<RequestState, "team" | "user" | "keyId">, viewer: Viewer): boolean {
+  if (request.team !== viewer.team || (viewer.user !== null && request.user !== viewer.user)) return false;
+  return viewer.keyId === null || request.keyId === viewer.keyId;
+}
+
+/** Whether a client token or a user's JWT made the request: its word is not the team's. */
+export function isByClient({ chosenTags }: Pick<RequestSpec, "chosenTags">): boolean {
+  return chosenTags !== undefined;
 }
 
 /** Why a held request waits. Times are epoch milliseconds; `startsAt` null: unknown. */

@@ -3,9 +3,11 @@
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { PlanInUse } from "../../contracts/team-access.ts";
 import { type InputMeasures, measureInput } from "../../models/measures.ts";
-import { type Refused, refusal, refused } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, plainCopy } from "../../platform/json.ts";
 import { applyInputRules } from "../../team/quota/input-rules.ts";
+import type { Plan } from "../../team/quota/plan.ts";
+import { isByClient } from "../machine/types.ts";
 
 /** Plans that a submit is tried under: the one at hand, the one in force, and one that is written just then. */
 const PLAN_TRIES = 3;
@@ -17,7 +19,7 @@ export type RulesOutcome = { kind: "ok"; tree: JsonTree; measures: InputMeasures
 
 /** What a plan has rules about. */
 interface RuledRequest {
-  spec: Pick<RequestSpec, "model" | "webhookUrl">;
+  spec: Pick<RequestSpec, "model" | "webhookUrl" | "webhookFormat" | "chosenTags">;
   input: JsonTree;
 }
 
@@ -48,11 +50,27 @@ function isPlanChanged(answer: { kind: string }): answer is PlanChanged {
 
 /** What one plan says about a request. */
 export function applyPlanRules({ name, plan }: PlanInUse, { spec, input }: RuledRequest): RulesOutcome {
-  if (spec.webhookUrl !== null && !plan.webhooks) {
-    const hint = `Omit \`webhook_url\`, or ask an admin to enable webhooks with PUT /v1/plans/${name}.`;
-    return refused(refusal("forbidden", `Plan "${name}" does not allow a \`webhook_url\`.`, { hint }));
-  }
+  const fault = webhookFault(name, plan, spec);
+  if (fault !== null) return refused(fault);
   const ruled = applyInputRules(plan.input, input, name);
   if (ruled.kind === "refused") return ruled;
   return { kind: "ok", tree: ruled.tree, measures: measureInput(spec.model, plainCopy(ruled.tree)) };
+}
+
+/** Why the plan does not let this caller name a webhook, or null. A client's is allowed only by a plan that says so. */
+function webhookFault(name: string, { webhooks }: Plan, spec: RuledRequest["spec"]): Refusal | null {
+  if (spec.webhookUrl === null || webhooks === true) return null;
+  const field = spec.webhookFormat === "fal" ? "fal_webhook" : "webhook_url";
+  if (webhooks === false) {
+    const hint = `Omit \`${field}\`, or ask an admin to enable webhooks with PUT /v1/plans/${name}.`;
+    return refusal("forbidden", `Plan "${name}" does not allow a \`${field}\`.`, { hint });
+  }
+  if (!isByClient(spec)) return null;
+  return refusal(
+    "forbidden",
+    `Plan "${name}" allows a \`${field}\` to secret keys only, not to client tokens and JWTs.`,
+    {
+      hint: `Omit \`${field}\` and read the request, or ask an admin to set \`webhooks: true\` with PUT /v1/plans/${name}.`,
+    },
+  );
 }

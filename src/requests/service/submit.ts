@@ -21,7 +21,7 @@ import { deletedRefusal } from "../../team/quota/refusals.ts";
 
 import { turnedAwayBy } from "../machine/ends.ts";
 import { begun } from "../machine/record.ts";
-import type { RequestView, StartInput } from "../machine/types.ts";
+import { type RequestView, type StartInput, wholeTeam } from "../machine/types.ts";
 import { FullQueues, queueFullRefusal } from "./full-queues.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
@@ -71,7 +71,7 @@ export async function quoteRequest(
   quote: Pick<SubmitInput, "team" | "plan" | "input"> & Pick<QuoteInput, "credential" | "model">,
 ): Promise<Quote | Refused> {
   const { team, credential, model } = quote;
-  const judgeable = { spec: { model, webhookUrl: null }, input: quote.input };
+  const judgeable = { spec: { model, webhookUrl: null, webhookFormat: "standard" as const }, input: quote.input };
   const ask = async (planHash: string, ruled: { measures: InputMeasures } | null): Promise<QuoteAnswer> => {
     const measures = ruled?.measures ?? null;
     return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
@@ -168,7 +168,7 @@ function admitFields({
 
 /** The request of an earlier submit that the current rules would refuse: returned, never started. */
 async function startedRequest(env: Env, team: string, id: string): Promise<RequestView | null> {
-  return await trackerFor(env, id).read({ team, user: null });
+  return await trackerFor(env, id).read(wholeTeam(team));
 }
 
 /** A start before its input is stored. */
@@ -189,7 +189,7 @@ async function startUntilCertain(
       if (closing) {
         const answer = await trackerFor(env, id).closeIfUnstarted();
         if (answer.kind === "unstarted") return { kind: "closed" };
-        const view = await trackerFor(env, id).read({ team, user: null });
+        const view = await trackerFor(env, id).read(wholeTeam(team));
         if (view !== null) return { kind: "started", view };
       }
       input ??= await keepText(env.FILES, { team, request: id, name: "input" }, await inputText());

@@ -9,7 +9,8 @@ import { HOUR_MS, SECOND_MS } from "../../platform/time.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { fetchIssuerKeys, shouldFetchIssuerKeys } from "./issuer-keys.ts";
-import type { Issuer } from "./issuers.ts";
+import { ISSUERS_PER_TEAM_MAX, type Issuer } from "./issuers.ts";
+import { adoptedUsersRefusal, prefixFault } from "./user-names.ts";
 
 /** Tokens that a visitor can create per hour with a publishable key: a page needs six. */
 export const MINTS_PER_HOUR = 60;
@@ -19,10 +20,8 @@ export const NEW_VISITORS_PER_HOUR = 60;
 export const NEW_VISITORS_PER_NETWORK_HOUR = 600;
 /** Expired rows deleted at each token creation. */
 const MINT_CLEAN_UP_ROWS = 10;
-/** Maximum issuers of a team; every list response contains all. */
-const ISSUERS_PER_TEAM_MAX = 10;
 
-type IssuerStores = Pick<TeamStores, "audit" | "issuers">;
+type IssuerStores = Pick<TeamStores, "audit" | "issuers" | "users">;
 type Exchange = Parameters<TeamIssuers["countMint"]>[0];
 
 interface MintLimit {
@@ -70,17 +69,26 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     return this.#context.decide<StoredIssuer[]>([], () => this.#stores.issuers.all());
   }
 
-  put(issuer: Issuer, by: Actor): { kind: "stored" } | Refused {
+  put(issuer: Issuer, adoptUsers: boolean, by: Actor): { kind: "stored" } | Refused {
     // A changed issuer is fetched at once, so that errors show immediately.
     this.#fetches.delete(issuer.jwks_url);
-    const { issuers, audit } = this.#stores;
+    const { issuers, users, audit } = this.#stores;
     return this.#context.ask((now) => {
       const known = issuers.findIssuer(issuer.name) !== null;
       if (!known && issuers.all().length >= ISSUERS_PER_TEAM_MAX) {
         return refused(refusal("conflict", `A team has at most ${ISSUERS_PER_TEAM_MAX} issuers.`));
       }
+      const others = issuers.all().map((each) => each.issuer);
+      const fault = prefixFault(issuer, others);
+      if (fault !== null) return refused(fault);
+      const isOfSamePeople = others.some(
+        (each) => each.issuer === issuer.issuer && each.user_prefix === issuer.user_prefix,
+      );
+      if (!isOfSamePeople && !adoptUsers && users.hasRequestsBelow(issuer.user_prefix)) {
+        return refused(adoptedUsersRefusal(issuer));
+      }
       issuers.put(issuer);
-      audit.note(by, "issuer.written", issuer.name, { issuer: issuer.issuer, jwks_url: issuer.jwks_url }, now);
+      audit.note(by, "issuer.written", issuer.name, { issuer: issuer.issuer, jwks_url: issuer.jwks_url, user_prefix: issuer.user_prefix }, now);
       return { kind: "stored" as const };
     });
   }

@@ -62,7 +62,8 @@ export class IssuerStore {
 }
 
 function issuerOf(row: IssuerRow): StoredIssuer {
-  const issuer = issuerSchema().parse(JSON.parse(row.body));
+  const body = JSON.parse(row.body) as Pick<Issuer, "name">;
+  const issuer = issuerSchema().parse({ user_prefix: body.name, ...body });
   const { keys, keys_fetched_at: fetchedAt } = row;
   return { issuer, keys: keys === null || fetchedAt === null ? null : { json: keys, fetchedAt } };
 }

@@ -4,6 +4,7 @@
 import type * as z from "zod";
 import { lazy } from "../../platform/schema.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/validate.ts";
+import { issuerUser } from "./user-names.ts";
 
 /**
  * Asymmetric algorithms only: with a shared secret every verifier could issue tokens, and without HS* a public key cannot be
@@ -64,6 +65,11 @@ export const issuerBodySchema = lazy((z) =>
     user_claim: claimName()
       .default("sub")
       .describe("Claim that contains the user id. Paths such as `app_metadata.id` are supported."),
+    user_prefix: issuerNameSchema()
+      .optional()
+      .describe(
+        "The issuer's users are named `<user_prefix>:<user_claim>`; no other credential may act for such a user. Default: the issuer's name.",
+      ),
     plan_claim: claimName()
       .nullable()
       .default(null)
@@ -80,6 +86,9 @@ export const issuerBodySchema = lazy((z) =>
   }),
 );
 
+/** Maximum issuers of a team; every list response contains all. */
+export const ISSUERS_PER_TEAM_MAX = 10;
+
 /** A complete issuer, as stored and returned. */
 export const issuerSchema = lazy((z) =>
   z.object({
@@ -91,6 +100,7 @@ export const issuerSchema = lazy((z) =>
     jwks_url: z.string(),
     algs: z.array(z.enum(ALGORITHMS)),
     user_claim: z.string(),
+    user_prefix: z.string(),
     plan_claim: z.string().nullable(),
     tag_claims: z.record(z.string(), z.string()),
   }),
@@ -178,6 +188,7 @@ export function completeIssuer(
       jwks_url: jwksUrl,
       algs: [...new Set(algs)],
       user_claim: body.user_claim,
+      user_prefix: body.user_prefix ?? name,
       plan_claim: body.plan_claim,
       tag_claims: body.tag_claims,
     },
@@ -189,7 +200,7 @@ export function issuerKeyId(issuer: string): string {
   return `issuer:${issuer}`;
 }
 
-/** User, plan and tags of a token. `plan` may name a plan that does not exist. */
+/** User (with the issuer's prefix), plan and tags of a token. `plan` may name a plan that does not exist. */
 export interface UserClaims {
   user: string;
   plan: string | null;
@@ -201,8 +212,11 @@ export function userClaims(
   issuer: Issuer,
   payload: Readonly<Record<string, unknown>>,
 ): { ok: true; claims: UserClaims } | { ok: false; claim: string } {
-  const user = textOf(claimAt(payload, issuer.user_claim));
-  if (user === null || user === "" || user.length > USER_MAX_CHARS) return { ok: false, claim: issuer.user_claim };
+  const subject = textOf(claimAt(payload, issuer.user_claim));
+  const user = issuerUser(issuer, subject ?? "");
+  if (subject === null || subject === "" || user.length > USER_MAX_CHARS) {
+    return { ok: false, claim: issuer.user_claim };
+  }
   const plan = issuer.plan_claim === null ? null : textOf(claimAt(payload, issuer.plan_claim));
   const tags: Record<string, string> = {};
   for (const [tag, claim] of Object.entries(issuer.tag_claims)) {

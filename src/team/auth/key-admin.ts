@@ -20,12 +20,13 @@ import { pagePlanRefusal, planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
+import { namedUserFault } from "./identity.ts";
 import { keyDigest, makeKey, shownPart } from "./key-text.ts";
 
 /** Maximum keys of a team, revoked ones included: lists are not paginated. */
 const KEYS_PER_TEAM_MAX = 1_000;
 
-type KeyStores = Pick<TeamStores, "audit" | "keys" | "team">;
+type KeyStores = Pick<TeamStores, "audit" | "issuers" | "keys" | "team">;
 
 /** Text of a key and its stored digest. */
 interface KeyText {
@@ -130,7 +131,7 @@ export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
 
 /** Runs in the transaction of the caller. */
 export function insertKey(
-  { keys, team, audit }: KeyStores,
+  { keys, team, issuers, audit }: KeyStores,
   terms: NewKeyTerms,
   { text, digest }: KeyText,
   by: Actor,
@@ -141,6 +142,10 @@ export function insertKey(
   }
   const plan = terms.plan === null ? null : team.plan(terms.plan);
   if (terms.plan !== null && plan === null) return refused(planNotFound(terms.plan));
+  const unknown = terms.plans.find((name) => team.plan(name) === null);
+  if (unknown !== undefined) return refused(planNotFound(unknown));
+  const fault = terms.user === null ? null : namedUserFault({ issuers }, terms.user, terms);
+  if (fault !== null) return refused(fault);
   if (terms.kind === "publishable" && (plan === null || !limitsKeyMoney(plan.plan))) {
     return refused(pagePlanRefusal(terms.plan));
   }
@@ -154,8 +159,9 @@ export function insertKey(
     frozenAt: null,
   };
   keys.insert(digest, key);
-  const { kind, name, scopes, user } = key;
-  audit.note(by, "key.created", key.id, { kind, name, scopes: scopes.join(" "), user, plan: key.plan }, now);
+  const { kind, name, scopes, user, plan: own, plans } = key;
+  const detail = { kind, name, scopes: scopes.join(" "), user, plan: own, plans: plans.join(" ") };
+  audit.note(by, "key.created", key.id, detail, now);
   return { kind: "changed", key };
 }
 

@@ -28,8 +28,8 @@ export class KeyStore {
   }
 
   insert(digest: string, key: KeySummary): void {
-    const { user, plan, models, origins, turnstile, contactUrl } = key;
-    const terms: KeyTerms = { user, plan, models, origins, turnstile, contactUrl };
+    const { user, plan, models, origins, turnstile, contactUrl, plans, issuerUsers, tags } = key;
+    const terms: KeyTerms = { user, plan, models, origins, turnstile, contactUrl, plans, issuerUsers, tags };
     this.#db.run(
       `INSERT INTO api_key (digest, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       digest,
@@ -109,7 +109,7 @@ export class KeyStore {
 
 function keyOf(row: KeyRow): KeySummary {
   const { user = null, plan = null, models = null, ...rest } = JSON.parse(row.terms) as Partial<KeyTerms>;
-  const { origins = null, turnstile = null, contactUrl = null } = rest;
+  const { origins = null, turnstile = null, contactUrl = null, plans = [], issuerUsers = [], tags = {} } = rest;
   return {
     id: row.id,
     kind: row.kind as KeyKind,
@@ -121,6 +121,9 @@ function keyOf(row: KeyRow): KeySummary {
     origins,
     turnstile,
     contactUrl,
+    plans,
+    issuerUsers,
+    tags,
     shown: row.shown,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,

@@ -38,6 +38,8 @@ const claimsSchema = lazy((z) =>
     models: z.array(z.string()).optional(),
     origin: z.string().optional(),
     plan: z.string().optional(),
+    scopes: z.array(z.enum(["run", "read"])).optional(),
+    tags: z.record(z.string(), z.string()).optional(),
   }),
 );
 
@@ -52,7 +54,7 @@ export async function makeToken(
   const first = signingKeys[0];
   if (first === undefined) throw new Error("no signing key");
   const { kid, key } = await markKey(first);
-  const { keyId, user, visitor, ip, network, models, plan } = credential;
+  const { keyId, user, visitor, ip, network, models, plan, scopes, tags } = credential;
   const issuedAtS = Math.floor(now / SECOND_MS);
   const claims = {
     key: keyId,
@@ -62,6 +64,8 @@ export async function makeToken(
     ...(models === null ? {} : { models }),
     ...(origin === null ? {} : { origin }),
     ...(plan === null ? {} : { plan }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(tags === undefined ? {} : { tags }),
   };
   const jwt = await new SignJWT(claims)
     .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid })
@@ -99,8 +103,12 @@ export async function checkToken(
       { algorithms: [ALGORITHM], typ: TYPE, issuer: ISSUER, audience: team, currentDate: new Date(now) },
     );
     const { key: keyId, sub: user, exp, origin, ...claims } = claimsSchema().parse(payload);
-    const { visitor = null, ip = null, network = null, models = null, plan = null } = claims;
-    const credential: TokenCredential = { kind: "token", keyId, user, visitor, ip, network, models, plan };
+    const { visitor = null, ip = null, network = null, models = null, plan = null, scopes, tags } = claims;
+    const credential: TokenCredential = {
+      ...{ kind: "token", keyId, user, visitor, ip, network, models, plan },
+      ...(scopes === undefined ? {} : { scopes }),
+      ...(tags === undefined ? {} : { tags }),
+    };
     return { kind: "valid", token: { credential, origin: origin ?? null }, expiresAt: exp * SECOND_MS };
   } catch (fault) {
     return { kind: "refused", reason: fault instanceof errors.JWTExpired ? "expired" : "invalid" };

@@ -3,6 +3,7 @@
 
 import type { Identity } from "../../contracts/team-access.ts";
 import { MONEY_MAX_MICRO, moneyText } from "../../platform/money.ts";
+import { capLimits } from "./caps.ts";
 import type { AppliedLimit, Subjects } from "./counters.ts";
 import type { LimitState } from "./limits.ts";
 import { countedFor, type LimitScope, limitSize, type PlanLimit } from "./plan-limits.ts";
@@ -30,19 +31,18 @@ export function isBrowserCredential(kind: Identity["kind"]): boolean {
   }
 }
 
-/** Every limit of a caller. A secret key has its plan's alone. */
+/** Every limit of a caller: the operator's last. A secret key has its plan's and those alone. */
 export function limitsOf(
-  limits: readonly PlanLimit[],
-  kind: Identity["kind"],
+  { plan: { limits }, caps, kind }: Pick<Identity, "caps" | "kind"> & { plan: Pick<Identity["plan"], "limits"> },
   subjects: Pick<Subjects, "visitor" | "network">,
 ): readonly AppliedLimit[] {
-  if (!isBrowserCredential(kind)) return limits;
+  if (!isBrowserCredential(kind)) return [...limits, ...capLimits(caps)];
   const own = [...limits, ...builtInLimits(limits, subjects.visitor === null ? "user" : "visitor")];
   // Anybody makes new visitors, so a limit of each bounds nothing without one of their address.
   const addresses = subjects.visitor === null ? [] : widened(own, PERSONS, "ip", ADDRESS_LIMIT_FACTOR);
   const all = [...own, ...addresses];
   const networks = subjects.network === null ? [] : widened(all, ["ip"], "network", NETWORK_LIMIT_FACTOR);
-  return [...all, ...networks].map((limit) => ({ ...limit, counts: "admitted" as const }));
+  return [...all, ...networks, ...capLimits(caps)].map((limit) => ({ ...limit, counts: "admitted" as const }));
 }
 
 /** Scopes that count one person: a visitor is a user as well. */

@@ -25,7 +25,7 @@ export interface Subjects {
 }
 
 /** A limit of a plan as it applies to a caller. `counts`: what it counts where it does not say so itself. */
-export type AppliedLimit = PlanLimit & { counts?: LimitCount };
+export type AppliedLimit = PlanLimit & { counts?: LimitCount; setBy?: "operator" };
 
 /** Reads a counter; missing and deleted ones are 0. */
 export type ReadCounter = (counterId: string) => number;

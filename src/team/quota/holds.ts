@@ -60,8 +60,9 @@ export function resizeUpload(holds: readonly Hold[], bytes: number, read: ReadCo
     const wait = waitMs(counter, value, bytes - held, now);
     if (wait > 0) {
       const { per, window, size } = counter;
-      const { name, scope } = hold.limit ?? { name: per, scope: "team" as const };
-      violated.push({ name, scope, per, window, limit: size, used: usedOf(counter, value, now), resetAt: now + wait });
+      const { name = per, scope = "team", setBy = "plan" } = hold.limit ?? {};
+      const used = usedOf(counter, value, now);
+      violated.push({ name, scope, per, window, limit: size, setBy, used, resetAt: now + wait });
     }
     const after = raised(counter, value, bytes - held, now);
     writes.push({ id: counter.id, ...after });

@@ -47,7 +47,7 @@ export interface Hold extends CounterWrite {
   /** Not given back once admitted. */
   kept?: true;
   /** Of uploads: the limit, for violations while the bytes are sent. */
-  limit?: { name: string; scope: LimitScope };
+  limit?: { name: string; scope: LimitScope; setBy?: "operator" };
 }
 
 /** State of a limit. Amounts are requests, bytes, or micro-USD if `per` is `usd`. `resetAt` is epoch ms. */
@@ -59,6 +59,8 @@ export interface LimitState {
   /** Which requests or uploads it counts for this caller; null where `per` leaves no choice. */
   count: LimitCount | null;
   limit: number;
+  /** `operator`: a cap, which no plan of the team changes. */
+  setBy: "plan" | "operator";
   used: number;
   remaining: number;
   /** End of the window, or when a sliding one is empty; null for `concurrent`. */
@@ -73,6 +75,7 @@ export interface LimitViolation extends Violation {
   scope: LimitScope;
   per: LimitPer;
   window: LimitWindow | null;
+  setBy: "plan" | "operator";
 }
 
 /** `visitor_limit`: only limits of this visitor are exceeded, so an app can tell a person's own limit from its own. */
@@ -108,7 +111,8 @@ function stateOf(limit: AppliedLimit, counter: LimitCounter, value: number, now:
   const resetAt = isSliding(counter.window) ? Math.ceil(Math.max(value / 1_000, now)) : counter.resetAt;
   const remaining = Math.max(0, counter.size - used);
   const count = countOf(limit);
-  return { name, scope, per, window: counter.window, count, limit: counter.size, used, remaining, resetAt };
+  const { setBy = "plan" } = limit;
+  return { name, scope, per, window: counter.window, count, limit: counter.size, setBy, used, remaining, resetAt };
 }
 
 /** State of every applicable limit. */
@@ -192,8 +196,8 @@ export function check(
     const value = read(counter.id);
     const wait = waitMs(counter, value, amount, now);
     if (wait > 0) {
-      const { name, scope, per, window, limit: size, used } = stateOf(limit, counter, value, now);
-      violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
+      const { name, scope, per, window, limit: size, setBy, used } = stateOf(limit, counter, value, now);
+      violated.push({ name, scope, per, window, limit: size, setBy, used, resetAt: now + wait });
     }
     // Limits may share a counter: the smaller size bounds the hold.
     const before = holds.get(counter.id);
@@ -205,7 +209,7 @@ export function check(
       amount: amount ?? 0,
       ...raised(counter, value, amount ?? 0, now),
       ...(countOf(limit) === "admitted" ? { kept: true as const } : {}),
-      ...(limit.per === "upload_byte" ? { limit: smaller?.limit ?? { name: limit.name, scope: limit.scope } } : {}),
+      ...(limit.per === "upload_byte" ? { limit: smaller?.limit ?? namedLimit(limit) } : {}),
     });
   }
   if (violated.length === 0) {
@@ -225,6 +229,10 @@ export function over(violated: LimitViolation[], now: number): Extract<QuotaAnsw
   }
   if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded", retryAfterS: null };
   return { kind: "over", violated, code: "rate_limited", retryAfterS };
+}
+
+function namedLimit({ name, scope, setBy }: AppliedLimit): NonNullable<Hold["limit"]> {
+  return setBy === undefined ? { name, scope } : { name, scope, setBy };
 }
 
 function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {

@@ -165,7 +165,13 @@ export const planSchema = lazy((z) =>
       .refine(distinct, "must not contain duplicate origins")
       .default([])
       .describe("Origins allowed to call from a browser. Empty: the origins of the key apply."),
-    webhooks: z.boolean().default(true).describe("Whether requests may set `webhook_url`."),
+    webhooks: z
+      .boolean()
+      .nullable()
+      .default(null)
+      .describe(
+        "Who may set `webhook_url`. Null: secret keys only. True: client tokens and users' JWTs too; their deliveries are signed with a secret of each user (GET /v1/me/webhook_secret). False: nobody.",
+      ),
     when_paused: z
       .enum(["hold", "refuse"])
       .default("hold")
@@ -232,7 +238,7 @@ export function matchesModel(patterns: readonly string[], model: string): boolea
   return patterns.some((pattern) => matchesPattern(pattern, model));
 }
 
-/** Whether a plan allows a model. */
-export function modelAllowed(plan: Plan, model: string): boolean {
+/** Whether a plan, or the operator's caps, allow a model. */
+export function modelAllowed(plan: Pick<Plan, "models">, model: string): boolean {
   return matchesModel(plan.models.allow, model) && !matchesModel(plan.models.deny, model);
 }

@@ -4,8 +4,9 @@ import { similarModel } from "../../models/models.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { moneyText } from "../../platform/money.ts";
 import { isOwnScope } from "./caller-limits.ts";
+import { capsAllow, type OperatorCaps, termsAllow } from "./caps.ts";
 import type { LimitViolation, QuotaAnswer, Subjects } from "./limits.ts";
-import { modelAllowed, type Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import type { Price } from "./prices.ts";
 
 /** Allowed values of a tag that a refusal names. */
@@ -17,9 +18,17 @@ export const TEAM_FULL = refusal("team_full", "The team's stored records have ne
 });
 
 /** The plan does not allow the model. */
-export function modelRefusal(model: string, name: string, plan: Plan): Refusal {
+export function modelRefusal(
+  model: string,
+  { planName: name, plan, caps }: { planName: string; plan: Plan; caps: OperatorCaps | null },
+): Refusal {
+  if (!capsAllow(caps, model)) {
+    return refusal("model_not_allowed", `The operator does not allow this team model "${model}".`, {
+      hint: "GET /v1/models lists the allowed models. Only the operator changes the team's caps.",
+    });
+  }
   const meant = similarModel(model, plan.models.allow);
-  const similar = meant !== null && modelAllowed(plan, meant) ? `Did you mean "${meant}"? ` : "";
+  const similar = meant !== null && termsAllow({ plan, caps }, meant) ? `Did you mean "${meant}"? ` : "";
   return refusal("model_not_allowed", `Plan "${name}" does not allow model "${model}".`, {
     hint: `${similar}GET /v1/models lists the allowed models. A team admin changes them with PUT /v1/plans/${name}.`,
   });
@@ -46,13 +55,19 @@ export function tagsRefusal(missing: readonly string[], plan: string): Refusal {
   });
 }
 
-/** `forVisitors`: the plan allows unknown prices, but to nobody who has only a publishable key. */
-export function priceRefusal(model: string, plan: string, price: Price | null, forVisitors: boolean): Refusal {
+/** `plan` null: the operator's cap per USD refuses what it could not count. `forVisitors`: the plan allows unknown prices, but to nobody who has only a publishable key. */
+export function priceRefusal(model: string, plan: string | null, price: Price | null, forVisitors: boolean): Refusal {
   const why = price === null ? "has no price" : `is priced per ${price.unit}, which the input does not determine`;
   const give =
     price === null
-      ? "A team admin sets prices with PUT /v1/prices."
+      ? plan === null
+        ? "Only the operator sets prices while its caps limit money."
+        : "A team admin sets prices with PUT /v1/prices."
       : "Set the field of the input that determines the amount; a team admin names it in `fields` of the price.";
+  if (plan === null) {
+    const detail = `Model "${model}" ${why}, and the operator's cap per USD allows no request of unknown price.`;
+    return refusal("price_unknown", detail, { hint: give });
+  }
   const rule = forVisitors
     ? `plan "${plan}" has no \`assumed_cost\` with which a publishable key's requests of unknown price would count`
     : `plan "${plan}" refuses requests of unknown price`;
@@ -113,10 +128,13 @@ export function quotaRefusal(
     const [limit, used] = isTold(each) ? [each.limit, each.used] : [null, null];
     return { name, per, limit, used, resetAt };
   });
+  const raise = exceeded.some(({ setBy }) => setBy === "operator")
+    ? "Only the operator can raise its caps."
+    : `A team admin can raise the limit in plan "${plan}".`;
   const later =
     retryAfterS === null
       ? {
-          hint: `Retries fail until the limit resets: stop and ask a person. A team admin can raise the limit in plan "${plan}".`,
+          hint: `Retries fail until the limit resets: stop and ask a person. ${raise}`,
         }
       : { hint: `Retry in ${retryAfterS} seconds.`, retryAfterS };
   switch (code) {
@@ -159,10 +177,11 @@ function addressMessage(violated: readonly LimitViolation[], retryAfterS: number
 }
 
 function violationText(violation: LimitViolation, isTold: boolean): string {
-  const { name, per, resetAt } = violation;
+  const { name, per, resetAt, setBy } = violation;
+  const whose = setBy === "operator" ? "the operator's " : "";
   const amounts = [sharedBy(violation), isTold ? amountsText(violation) : []].flat();
   const texts = per === "concurrent" ? amounts : [...amounts, `resets ${new Date(resetAt).toISOString()}`];
-  return texts.length === 0 ? `"${name}"` : `"${name}" (${texts.join(", ")})`;
+  return `${whose}"${name}"${texts.length === 0 ? "" : ` (${texts.join(", ")})`}`;
 }
 
 /** Who else counts towards a limit that a person does not have alone. */

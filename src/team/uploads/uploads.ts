@@ -95,7 +95,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       (size === null ? null : sizeFault("`size`", size, terms));
     if (fault !== null) return refused(fault);
     const demand = { uploads: 1, uploadBytes: size };
-    const limits = limitsOf(identity.plan.limits, identity.kind, subjects);
+    const limits = limitsOf(identity, subjects);
     const quota = check(limits, this.#counter, subjects, demand, now);
     if (quota.kind === "over") return refused(quotaRefusal(quota, identity.planName, subjects));
     counters.writeCounters(quota.writes);
@@ -299,11 +299,15 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return upload === null ? NOT_FOUND : { kind: "found", upload };
   }
 
-  #find({ id, user }: UploadName, now: number): FindUploadAnswer {
+  #find({ id, user, keyId }: UploadName, now: number): FindUploadAnswer {
     const { uploads } = this.#stores;
     const upload = uploads.findUpload(id);
-    const visible = upload !== null && upload.requestId === null && (user === null || upload.user === user);
-    return visible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
+    const isVisible =
+      upload !== null &&
+      upload.requestId === null &&
+      (user === null || upload.user === user) &&
+      (keyId === null || upload.keyId === keyId);
+    return isVisible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
   }
 
   /** Runs a decision about an upload that is not stored yet. */

@@ -4,7 +4,7 @@ import type { LimitState } from "../../../src/team/quota/limits.ts";
 
 const NOW = 1_795_000_000_000;
 const day: LimitState = {
-  ...({ name: "day", scope: "team", per: "request", window: "1d", count: "completed" } as const),
+  ...({ name: "day", scope: "team", per: "request", window: "1d", count: "completed", setBy: "plan" } as const),
   ...{ limit: 100, used: 93, remaining: 7, resetAt: NOW + 3_600_500 },
 };
 

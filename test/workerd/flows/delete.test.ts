@@ -153,7 +153,7 @@ describe("before the end", () => {
     async running(team) {
       const { id } = await team.submit("a cat sandbox:slow");
       await passTime(2 * SECOND_MS);
-      await trackerOf(id).read({ team: team.id, user: null });
+      await trackerOf(id).read({ team: team.id, user: null, keyId: null });
       return id;
     },
     async uncertain(team) {

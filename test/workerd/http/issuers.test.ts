@@ -142,7 +142,7 @@ describe("a user's JWT", () => {
   test("is taken as `sl_jwt_<team>.<jwt>`, with Bearer and with Key", async () => {
     const { team, issuer } = await newTenant();
     const jwt = await issuer.jwt();
-    expect((await me(team, jwt)).slice(0, 2)).toEqual([200, "ada"]);
+    expect((await me(team, jwt)).slice(0, 2)).toEqual([200, "app:ada"]);
     const response = await call("GET", "/v1/me", { headers: { Authorization: `Key sl_jwt_${team}.${jwt}` } });
     expect(response.status).toBe(200);
   });
@@ -151,7 +151,7 @@ describe("a user's JWT", () => {
     const { team, issuer } = await newTenant();
     const jwt = await issuer.jwt();
     const response = await call("GET", "/v1/me", { key: jwt, headers: { "Sluice-Team": team } });
-    expect([response.status, (await json(response)).user]).toEqual([200, "ada"]);
+    expect([response.status, (await json(response)).user]).toEqual([200, "app:ada"]);
   });
 
   test.each([undefined, "", "No Team", "a/b"])("is not taken as it is with the team %j", async (named) => {
@@ -173,10 +173,14 @@ describe("a user's JWT", () => {
   test("takes its plan from its claim, and a new claim acts on the next call", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan" });
     await call("PUT", "/v1/plans/pro", { key, body: { limits: [] } });
-    expect(await me(team, await issuer.jwt())).toMatchObject([200, "ada", { name: "default" }]);
-    expect(await me(team, await issuer.jwt({ plan: "pro" }))).toMatchObject([200, "ada", { name: "pro" }]);
-    expect(await me(team, await issuer.jwt({ plan: "gold" }))).toMatchObject([200, "ada", { name: "default" }]);
-    expect(await me(team, await issuer.jwt({ plan: "Not A Plan" }))).toMatchObject([200, "ada", { name: "default" }]);
+    expect(await me(team, await issuer.jwt())).toMatchObject([200, "app:ada", { name: "default" }]);
+    expect(await me(team, await issuer.jwt({ plan: "pro" }))).toMatchObject([200, "app:ada", { name: "pro" }]);
+    expect(await me(team, await issuer.jwt({ plan: "gold" }))).toMatchObject([200, "app:ada", { name: "default" }]);
+    expect(await me(team, await issuer.jwt({ plan: "Not A Plan" }))).toMatchObject([
+      200,
+      "app:ada",
+      { name: "default" },
+    ]);
   });
 
   test("acts for its user and for nobody else", async () => {
@@ -187,8 +191,8 @@ describe("a user's JWT", () => {
     expect([other.status, (await json(other)).code]).toEqual([403, "user_mismatch"]);
     const header = await call("POST", "/v1/requests", { key, body, headers: { "Sluice-User": "eve" } });
     expect([header.status, (await json(header)).code]).toEqual([403, "user_mismatch"]);
-    const own = await call("POST", "/v1/requests", { key, body: { ...body, user: "ada" } });
-    expect([own.status, (await json(own)).user]).toEqual([202, "ada"]);
+    const own = await call("POST", "/v1/requests", { key, body: { ...body, user: "app:ada" } });
+    expect([own.status, (await json(own)).user]).toEqual([202, "app:ada"]);
   });
 
   test("fixes the tags that its claims name, whatever the call says", async () => {
@@ -220,7 +224,7 @@ describe("a user's JWT", () => {
     const jwt = `sl_jwt_${team}.${await issuer.jwt()}`;
     const submit = () => call("POST", "/v1/requests", { key: jwt, body: { model: MODEL, input: { prompt: "a cat" } } });
     expect((await submit()).status).toBe(202);
-    await call("POST", "/v1/users/ada/freeze?create=true", { key });
+    await call("POST", "/v1/users/app:ada/freeze?create=true", { key });
     const refused = await submit();
     expect([refused.status, (await json(refused)).code]).toEqual([403, "user_frozen"]);
   });
@@ -286,7 +290,7 @@ describe("the token tester", () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan", tag_claims: { tenant: "org" } });
     const jwt = await issuer.jwt({ plan: "gold", org: "o1" });
     expect(await explain(key, `sl_jwt_${team}.${jwt}`)).toMatchObject({
-      ...{ accepted: true, reason: null, issuer: "app", user: "ada", plan: "default", tags: { tenant: "o1" } },
+      ...{ accepted: true, reason: null, issuer: "app", user: "app:ada", plan: "default", tags: { tenant: "o1" } },
       explanation: 'The token is valid. Plan "gold" does not exist, so "default" applies.',
     });
     expect(await explain(key, `Bearer ${jwt}`)).toMatchObject({ accepted: true });
@@ -294,11 +298,11 @@ describe("the token tester", () => {
 
   test("says that a user is blocked", async () => {
     const { key, issuer } = await newTenant();
-    await call("POST", "/v1/users/ada/freeze?create=true", { key });
+    await call("POST", "/v1/users/app:ada/freeze?create=true", { key });
     expect(await explain(key, await issuer.jwt())).toMatchObject({
       accepted: false,
       reason: "user_frozen",
-      user: "ada",
+      user: "app:ada",
     });
   });
 
@@ -404,5 +408,79 @@ describe("a member-bound key", () => {
     expect((await json(await submit())).user).toBe("ada");
     expect((await submit("ada")).status).toBe(202);
     expect((await json(await submit("eve"))).code).toBe("user_mismatch");
+  });
+});
+
+describe("users of issuers", () => {
+  const body = { model: MODEL, input: { prompt: "a cat" } };
+
+  test("of two issuers with the same subject are two people, and neither is a user that a key names", async () => {
+    const { team, key, issuer } = await newTenant();
+    const other = await TestIssuer.create();
+    await call("PUT", "/v1/issuers/other", { key, body: other.body() });
+    const jwts = [await issuer.jwt({ sub: "1001" }), await other.jwt({ sub: "1001" })];
+    const [one, two] = jwts.map((jwt) => `sl_jwt_${team}.${jwt}`);
+    const member = await newKey(key, { user: "1001" });
+    const made = await Promise.all(
+      [one, two, member.secret].map(async (by) => json(await call("POST", "/v1/requests", { key: by ?? "", body }))),
+    );
+    expect(made.map(({ user }) => user)).toEqual(["app:1001", "other:1001", "1001"]);
+    for (const [n, by] of [one, two, member.secret].entries()) {
+      const seen = await Promise.all(
+        made.map(async ({ id }) => (await call("GET", `/v1/requests/${id}`, { key: by ?? "" })).status),
+      );
+      expect(seen).toEqual([0, 1, 2].map((other) => (other === n ? 200 : 404)));
+    }
+  });
+
+  test("are named by no key and no token, unless the key lists their issuer", async () => {
+    const { key } = await newTenant({ user_prefix: "people" });
+    const listing = await newKey(key, { issuer_users: ["app"] });
+    const upload = { file_name: "cat.png", content_type: "image/png", size: 12 };
+    const named = { "Sluice-User": "people:ada" };
+    const ways: [string, string, unknown, Record<string, string>][] = [
+      ["POST", "/v1/requests", { ...body, user: "people:ada" }, {}],
+      ["POST", "/v1/requests", body, named],
+      ["POST", `/fal/queue/${MODEL}`, body.input, named],
+      ["POST", `/maton/fal-ai/${MODEL}`, body.input, named],
+      ["POST", "/v1/uploads", upload, named],
+      ["POST", "/v1/tokens", { user: "people:ada" }, {}],
+      ["GET", "/v1/me", undefined, named],
+    ];
+    for (const [method, path, sent, headers] of ways) {
+      const refused = await call(method, path, { key, body: sent, headers });
+      expect([path, refused.status, await refused.text()]).toEqual([
+        path,
+        403,
+        expect.stringContaining("issuer_users"),
+      ]);
+      expect((await call(method, path, { key: listing.secret, body: sent, headers })).ok, path).toBe(true);
+    }
+    const bound = { user: "people:ada" };
+    expect((await call("POST", "/v1/keys", { key, body: bound })).status).toBe(403);
+    expect((await call("POST", "/v1/keys", { key, body: { ...bound, issuer_users: ["app"] } })).status).toBe(201);
+    expect((await call("POST", "/v1/requests", { key, body: { ...body, user: "visitor:x" } })).status).toBe(403);
+  });
+
+  test("that a key was bound to before the issuer was written are the issuer's from then on", async () => {
+    const { key } = await Team.create();
+    const member = await newKey(key, { user: "app:ada" });
+    expect((await call("GET", "/v1/me", { key: member.secret })).status).toBe(200);
+    await trust(key, await TestIssuer.create());
+    expect((await call("POST", "/v1/requests", { key: member.secret, body })).status).toBe(403);
+  });
+
+  test("do not take over requests of other people with their prefix without an admin's word", async () => {
+    const { key } = await Team.create();
+    await call("POST", "/v1/requests", { key, body: { ...body, user: "app:ada" } });
+    const issuer = await TestIssuer.create();
+    const put = (more: Record<string, unknown>) => call("PUT", "/v1/issuers/app", { key, body: issuer.body(more) });
+    const refused = await put({});
+    expect([refused.status, (await json(refused)).hint]).toEqual([409, expect.stringContaining("adopt_users")]);
+    expect((await put({ user_prefix: "people" })).status).toBe(200);
+    expect((await put({ adopt_users: true })).status).toBe(200);
+    // Written again as it is: the same people.
+    expect((await put({})).status).toBe(200);
+    expect((await put({ issuer: "https://elsewhere.example" })).status).toBe(409);
   });
 });

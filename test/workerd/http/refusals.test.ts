@@ -13,7 +13,7 @@ import { newKey, newPageKey, Team } from "../../harness/team.ts";
 
 const PAGE = "https://app.example";
 const OTHER_PAGE = "https://evil.example";
-const SCOPES = ["run", "read", "admin"] as const;
+const SCOPES = ["run", "read", "mint", "admin"] as const;
 
 /** How a refused call identifies itself. */
 interface Attempt {
@@ -91,6 +91,7 @@ beforeAll(async () => {
   const without = new Map<string, string>();
   for (const scope of SCOPES)
     without.set(scope, (await keyOf({ scopes: SCOPES.filter((each) => each !== scope) })).secret);
+  const blind = await keyOf({ scopes: ["mint", "admin"] });
 
   const tokenOf = async (key: string, body: Record<string, unknown>) =>
     String((await json(await call("POST", "/v1/tokens", { key, body }))).token);
@@ -98,7 +99,7 @@ beforeAll(async () => {
   const bound = await tokenOf(one.key, { user: "ada", origin: PAGE });
   const blockedToken = await tokenOf(one.key, { user: "blocked" });
   await call("POST", "/v1/users/blocked/freeze?create=true", { key: one.key });
-  const minter = await keyOf({ scopes: ["run"] });
+  const minter = await keyOf({ scopes: ["run", "mint"] });
   const orphan = await tokenOf(minter.secret, { user: "ada" });
   await call("DELETE", `/v1/keys/${minter.id}`, { key: one.key });
 
@@ -137,7 +138,7 @@ beforeAll(async () => {
   turnAway("the key of a blocked member", 403, "user_frozen", { key: blocked.secret });
   turnAway("a token of a blocked user", 403, "user_frozen", { key: blockedToken });
   turnAway("a key without the scope", 403, "forbidden", ({ access }) => ({
-    key: without.get(access === "mint" ? "run" : access) ?? "",
+    key: access === "view" ? blind.secret : (without.get(access) ?? ""),
   }));
   turnAway("a publishable key", 403, "forbidden", ({ access }) => ({
     key: publishable.secret,

@@ -95,10 +95,11 @@ describe("a token that a server made", () => {
   test("has the plan that was chosen for it, if there is such a plan", async () => {
     const { key } = await Team.create();
     await call("PUT", "/v1/plans/pro", { key, body: {} });
-    const { token } = await mint(key, { user: "ada", plan: "pro" });
+    const server = await newKey(key, { plans: ["pro"] });
+    const { token } = await mint(server.secret, { user: "ada", plan: "pro" });
     expect(await json(await call("GET", "/v1/me", { key: token }))).toMatchObject({ plan: { name: "pro" } });
-    const none = await call("POST", "/v1/tokens", { key, body: { user: "ada", plan: "gold" } });
-    expect(await outcome(none)).toEqual([404, "not_found"]);
+    const none = await call("POST", "/v1/tokens", { key: server.secret, body: { user: "ada", plan: "gold" } });
+    expect(await outcome(none)).toEqual([403, "forbidden"]);
   });
 
   test("works from its own origin only, and others can read why not", async () => {
@@ -136,7 +137,7 @@ describe("a token that a server made", () => {
 
   test("ends with its key: on submits at once, on reads within ten seconds", async () => {
     const { key } = await Team.create();
-    const server = await newKey(key, { scopes: ["run"] });
+    const server = await newKey(key, { scopes: ["run", "mint"] });
     const { token } = await mint(server.secret, { user: "ada" });
     expect((await call("GET", "/v1/me", { key: token })).status).toBe(200);
     await call("POST", `/v1/keys/${server.id}/freeze`, { key });
@@ -188,19 +189,21 @@ describe("a token that a server made", () => {
       { user: "ada", turnstile_token: "x" },
       "`turnstile_token` is only allowed with a publishable key.",
     ],
-    ["an unknown field", { user: "ada", scopes: ["admin"] }, "`scopes` is not a known field."],
+    ["a scope that no token has", { user: "ada", scopes: ["admin"] }, "`scopes[0]`"],
+    ["an unknown field", { user: "ada", name: "Ada" }, "`name` is not a known field."],
   ])("cannot have %s", async (_what, body, detail) => {
     const { key } = await Team.create();
     const response = await call("POST", "/v1/tokens", { key, body });
     expect([response.status, (await json(response)).detail]).toEqual([400, expect.stringContaining(detail)]);
   });
 
-  test("needs a key with scope run", async () => {
+  test("needs a key with scope mint, and one scope that a token can have", async () => {
     const { key } = await Team.create();
-    const reader = await newKey(key, { scopes: ["read"] });
-    expect(await outcome(call("POST", "/v1/tokens", { key: reader.secret, body: { user: "ada" } }))).toEqual([
-      ...[403, "forbidden"],
-    ]);
+    for (const scopes of [["run", "read", "admin"], ["mint"], ["mint", "admin"]]) {
+      const { secret } = await newKey(key, { scopes });
+      const answer = call("POST", "/v1/tokens", { key: secret, body: { user: "ada" } });
+      expect(await outcome(answer), scopes.join()).toEqual([403, "forbidden"]);
+    }
   });
 
   test("of a member's key is the member's, under the member's plan", async () => {
@@ -221,7 +224,41 @@ describe("a token that a server made", () => {
     const { token } = await mint(server.secret, { user: "ada" });
     expect(await json(await call("GET", "/v1/me", { key: token }))).toMatchObject({ plan: { name: "small" } });
     const wider = call("POST", "/v1/tokens", { key: server.secret, body: { user: "ada", plan: "pro" } });
-    expect(await outcome(wider)).toEqual([404, "not_found"]);
+    expect(await outcome(wider)).toEqual([403, "forbidden"]);
+    expect((await mint(server.secret, { user: "ada", plan: "small" })).user).toBe("ada");
+  });
+
+  test("takes another plan only if its key lists it", async () => {
+    const { key } = await Team.create();
+    for (const name of ["free", "vip"]) await call("PUT", `/v1/plans/${name}`, { key, body: {} });
+    const server = await newKey(key, { plans: ["free"] });
+    const { token } = await mint(server.secret, { user: "ada", plan: "free" });
+    expect(await json(await call("GET", "/v1/me", { key: token }))).toMatchObject({ plan: { name: "free" } });
+    for (const secret of [server.secret, (await newKey(key, {})).secret, key]) {
+      const wider = await call("POST", "/v1/tokens", { key: secret, body: { user: "ada", plan: "vip" } });
+      expect([wider.status, await json(wider)]).toMatchObject([403, { hint: expect.stringContaining("`plans`") }]);
+    }
+    const listed = (await json(await call("GET", "/v1/keys", { key }))).data as { id: string; plans: string[] }[];
+    expect(listed.find(({ id }) => id === server.id)?.plans).toEqual(["free"]);
+  });
+
+  test.each([
+    ["a plan that does not exist", { plans: ["gold"] }, 404],
+    ["plans without the scope mint", { plans: ["default"], scopes: ["run"] }, 400],
+    ["plans, but is publishable", { plans: ["default"], kind: "publishable", plan: "default", origins: [PAGE] }, 400],
+  ])("comes from no key with %s", async (_what, body, status) => {
+    const { key } = await Team.create();
+    expect((await call("POST", "/v1/keys", { key, body })).status).toBe(status);
+  });
+
+  test("carries its key's tags and those it was made with, whatever its holder sends", async () => {
+    const { key } = await Team.create();
+    const server = await newKey(key, { tags: { app: "web" } });
+    const { token } = await mint(server.secret, { user: "ada", tags: { tenant: "acme", app: "other" } });
+    const made = await submit(token, { tags: { tenant: "evil", app: "evil", colour: "red" } });
+    expect((await json(made)).tags).toEqual({ tenant: "acme", app: "web", colour: "red" });
+    const own = await submit(server.secret, { tags: { app: "evil" } });
+    expect((await json(own)).tags).toEqual({ app: "web" });
   });
 
   test("is not made for a blocked user", async () => {
@@ -242,29 +279,39 @@ describe("a token that a server made", () => {
 describe("a token's scopes", () => {
   test("are within its key's, whatever the key is called on", async () => {
     const { key } = await Team.create();
-    const { secret } = await newKey(key, { scopes: ["run"] });
+    const { secret } = await newKey(key, { scopes: ["run", "mint"] });
     const { token } = await mint(secret, { user: "ada" });
     const id = String((await json(await submit(token))).id);
-    for (const path of [
-      "/v1/requests",
+    const mayRead = [
       `/v1/requests/${id}`,
       `/v1/requests/${id}/timeline`,
       `/fal/queue/${MODEL}/requests/${id}/status`,
+      "/v1/requests",
       "/v1/models",
-      "/v1/usage",
-    ]) {
+    ];
+    for (const path of [...mayRead, "/v1/usage", "/v1/events", "/v1/uploads"]) {
       const answer = await call("GET", path, { key: token });
       const keys = await call("GET", path, { key: secret });
       expect([path, answer.status], path).toEqual([path, keys.status]);
+      expect([path, answer.ok]).toEqual([path, mayRead.includes(path)]);
     }
-    expect((await call("GET", "/v1/requests", { key: token })).status).toBe(403);
     const me = await json(await call("GET", "/v1/me", { key: token }));
     expect(me.key).toMatchObject({ scopes: ["run"] });
-    const both = await newKey(key, { scopes: ["read", "run", "admin"] });
+    const both = await newKey(key, { scopes: ["read", "run", "mint", "admin"] });
     const wide = await mint(both.secret, { user: "ada" });
     expect((await json(await call("GET", "/v1/me", { key: wide.token }))).key).toMatchObject({
       scopes: ["run", "read"],
     });
+  });
+
+  test("may be fewer than its key's, never more", async () => {
+    const { key } = await Team.create();
+    const { token } = await mint(key, { user: "ada", scopes: ["read"] });
+    expect(await outcome(submit(token))).toEqual([403, "forbidden"]);
+    expect((await call("GET", "/v1/requests", { key: token })).status).toBe(200);
+    const runner = await newKey(key, { scopes: ["run", "mint"] });
+    const wider = await call("POST", "/v1/tokens", { key: runner.secret, body: { user: "ada", scopes: ["read"] } });
+    expect([wider.status, (await json(wider)).detail]).toEqual([403, expect.stringContaining("lacks `read`")]);
   });
 });
 

@@ -36,7 +36,7 @@ describe("keys", () => {
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
     const { secret, ...shown } = body;
     expect([status, secret]).toEqual([201, expect.stringMatching(/^sl_sk_/)]);
-    expect(shown).toMatchObject({ ...wish, kind: "secret", scopes: ["run", "read"], turnstile: null, frozen_at: null });
+    expect(shown).toMatchObject({ ...wish, kind: "secret", scopes: ["run", "read", "mint"], turnstile: null });
     const listed = await send(key, "GET", "/v1/keys");
     expect((listed.body.data as unknown[])[0]).toEqual(shown);
     expect(JSON.stringify(listed.body)).not.toContain(secret);
@@ -203,11 +203,11 @@ describe("users", () => {
     });
     const name = "auth0|5f/7 ä?";
     const path = `/v1/users/${encodeURIComponent(name)}`;
-    const limit = { name: "mine", scope: "user", per: "usd", window: "1d", limit: "2.000000", used: "0.000000" };
+    const limit = { name: "mine", scope: "user", per: "usd", window: "1d", set_by: "plan", limit: "2.000000" };
     expect((await send(key, "GET", path)).body).toEqual({
       user: name,
       frozen_at: null,
-      limits: [{ ...limit, remaining: "2.000000", reset: expect.any(String) }],
+      limits: [{ ...limit, used: "0.000000", remaining: "2.000000", reset: expect.any(String) }],
     });
     expect((await send(key, "POST", `${path}/freeze?create=true`)).body).toMatchObject({
       user: name,
@@ -482,7 +482,7 @@ describe("the audit", () => {
     expect(entries.find((entry) => entry.action === "team.created")).toMatchObject({ actor: "operator" });
     expect(entries.find((entry) => entry.ip !== null)).toMatchObject({
       ...{ actor: keyId, ip: "203.0.113.9", action: "key.created" },
-      detail: { kind: "secret", name: "Server", scopes: "run read", user: null, plan: null },
+      detail: { kind: "secret", name: "Server", scopes: "run read mint", user: null, plan: null, plans: "" },
     });
     expect(JSON.stringify(entries)).not.toContain(String(made.body.secret));
   });

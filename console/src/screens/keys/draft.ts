@@ -12,6 +12,9 @@ export interface Draft {
   user: string;
   mayRun: boolean;
   mayRead: boolean;
+  mayMint: boolean;
+  /** Plans that tokens of the key may have, beside its own; one a line. */
+  plans: string;
   /** One a line. */
   origins: string;
   models: string;
@@ -38,6 +41,8 @@ export function emptyDraft(kind: Kind): Draft {
     user: "",
     mayRun: true,
     mayRead: true,
+    mayMint: kind === "server",
+    plans: "",
     origins: "",
     models: "",
     plan: kind === "page" ? NEW_PLAN : "",
@@ -117,11 +122,11 @@ export function keyBodyOf(draft: Draft): NewKey {
   };
   switch (draft.kind) {
     case "server":
-      return { ...common, kind: "secret", scopes: scopesOf(draft) };
+      return { ...common, ...tokenPlansOf(draft), kind: "secret", scopes: scopesOf(draft) };
     case "member":
-      return { ...common, kind: "secret", scopes: scopesOf(draft), user: draft.user.trim() };
+      return { ...common, ...tokenPlansOf(draft), kind: "secret", scopes: scopesOf(draft), user: draft.user.trim() };
     case "admin":
-      return { ...common, kind: "secret", scopes: ["run", "read", "admin"] };
+      return { ...common, kind: "secret", scopes: ["run", "read", "mint", "admin"] };
     case "page":
       return {
         ...common,
@@ -134,6 +139,12 @@ export function keyBodyOf(draft: Draft): NewKey {
   }
 }
 
-function scopesOf({ mayRun, mayRead }: Draft): ("run" | "read")[] {
-  return [...(mayRun ? (["run"] as const) : []), ...(mayRead ? (["read"] as const) : [])];
+function scopesOf({ mayRun, mayRead, mayMint }: Draft): NonNullable<NewKey["scopes"]> {
+  const chosen = { run: mayRun, read: mayRead, mint: mayMint };
+  return (["run", "read", "mint"] as const).filter((scope) => chosen[scope]);
+}
+
+function tokenPlansOf({ mayMint, plans }: Draft): Pick<NewKey, "plans"> {
+  const names = mayMint ? linesOf(plans) : [];
+  return names.length === 0 ? {} : { plans: names };
 }

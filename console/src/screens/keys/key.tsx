@@ -67,6 +67,7 @@ function Body({ of }: { of: Key }) {
         <Fact name="Kind">{of.user === null ? kindWord(of) : `${kindWord(of)}, acts for ${of.user}`}</Fact>
         <Fact name="Scopes">{of.scopes.length === 0 ? "exchange for a token" : of.scopes.join(", ")}</Fact>
         <Fact name="Plan">{of.plan === null ? "the team's" : <a href={`/console/plans/${of.plan}`}>{of.plan}</a>}</Fact>
+        {of.plans.length === 0 ? null : <Fact name="Plans for tokens">{of.plans.join(", ")}</Fact>}
         <Fact name="Models">{of.models === null ? "those of the plan" : of.models.join(", ")}</Fact>
         <Fact name="Origins">{of.origins === null ? "any" : of.origins.join(", ")}</Fact>
         {of.turnstile === null ? null : <Fact name="Turnstile">{of.turnstile.site_key}</Fact>}

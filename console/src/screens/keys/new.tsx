@@ -219,7 +219,7 @@ function MayStep({
               onChange={(event) => change({ mayRun: event.currentTarget.checked })}
             />
             <span>
-              run <span class="soft">submits and cancels</span>
+              run <span class="soft">submits, and reads and cancels what it made</span>
             </span>
           </label>
           <label class="check">
@@ -229,11 +229,31 @@ function MayStep({
               onChange={(event) => change({ mayRead: event.currentTarget.checked })}
             />
             <span>
-              read <span class="soft">looks at requests, usage and models</span>
+              read <span class="soft">sees all requests, usage and files</span>
+            </span>
+          </label>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={draft.mayMint}
+              onChange={(event) => change({ mayMint: event.currentTarget.checked })}
+            />
+            <span>
+              mint <span class="soft">creates client tokens, which may no more than the key</span>
             </span>
           </label>
           {faults.mayRun === undefined ? null : <p class="field-fault">{faults.mayRun}</p>}
         </fieldset>
+      ) : null}
+      {draft.mayMint && (draft.kind === "server" || draft.kind === "member") ? (
+        <Field label="Plans for tokens" hint="One a line: plans that its tokens may have, beside the key's own.">
+          <textarea
+            rows={2}
+            placeholder="free"
+            value={draft.plans}
+            onInput={(event) => change({ plans: event.currentTarget.value })}
+          />
+        </Field>
       ) : null}
       <Field label="Models" hint="One a line; * stands for anything. Empty: those of the plan.">
         <textarea

@@ -137,16 +137,23 @@ export function RuleFields({ terms, change }: { terms: EditedTerms; change: (cha
               onInput={(event) => change({ dedupe_s: Number(event.currentTarget.value.replace(/\D/g, "")) })}
             />
           </Field>
-          <Check
-            label="Requests may set webhook_url"
-            isOn={terms.webhooks ?? true}
-            onChange={(webhooks) => change({ webhooks })}
-          />
+          <Field label="webhook_url may be set by" hint="A client's deliveries are signed with a secret of its user.">
+            <select
+              value={String(terms.webhooks ?? null)}
+              onChange={(event) => change({ webhooks: WEBHOOKS[event.currentTarget.value] ?? null })}
+            >
+              <option value="null">secret keys</option>
+              <option value="true">everybody, client tokens and JWTs too</option>
+              <option value="false">nobody</option>
+            </select>
+          </Field>
         </div>
       </fieldset>
     </div>
   );
 }
+
+const WEBHOOKS: Record<string, boolean> = { true: true, false: false };
 
 function inputOf(terms: EditedTerms): NonNullable<EditedTerms["input"]> {
   return terms.input ?? { max: {}, force: {}, forbid: [] };

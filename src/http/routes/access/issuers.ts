@@ -60,19 +60,28 @@ export const issuerRoutes: readonly Route[] = [
     summary: "Create or replace a JWT issuer",
     access: "admin",
     params: named,
-    body: issuerBodySchema,
+    body: (z) =>
+      issuerBodySchema().extend({
+        adopt_users: z
+          .boolean()
+          .optional()
+          .describe(
+            "Whether the issuer's users are the people whose requests already have its prefix, e.g. of an issuer deleted before.",
+          ),
+      }),
     answers: { 200: { description: "The issuer, with newly fetched keys.", schema: issuerAnswer } },
     errors: ["invalid_request", "conflict"],
     async handle(call) {
       const { env, caller, config, params, body } = call;
-      const completed = completeIssuer(params.name, body);
+      const { adopt_users: adoptUsers = false, ...terms } = body;
+      const completed = completeIssuer(params.name, terms);
       if (!completed.ok) return { refusal: refusal("invalid_request", completed.detail) };
       const { issuer } = completed;
       const verdict = mayCall(issuer.jwks_url, { allowHosts: config().RELAY_ALLOW_HOSTS, ownHosts: [] });
       if (!verdict.ok) {
         return { refusal: refusal("invalid_request", keysFault(body, issuer.jwks_url, verdict.reason)) };
       }
-      const put = await askTeam(env, caller.team, (team) => team.issuers.put(issuer, actorOf(call)));
+      const put = await askTeam(env, caller.team, (team) => team.issuers.put(issuer, adoptUsers, actorOf(call)));
       if (put.kind === "refused") return { refusal: put.refusal };
       const keys = await askTeam(env, caller.team, (team) =>
         team.issuers.keysOf({ name: issuer.name, unknownKey: false }),

@@ -2,24 +2,30 @@
 // rotated; a publishable key is always readable, because every page that uses it exposes it.
 
 import type * as z from "zod";
-import type { KeySummary, NewKeyTerms } from "../../../contracts/team-keys.ts";
+import type { KeySummary, NewKeyTerms, Scope } from "../../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { URL_MAX_CHARS } from "../../../platform/validate.ts";
+import { ISSUERS_PER_TEAM_MAX, issuerNameSchema } from "../../../team/auth/issuers.ts";
 import { modelPatternSchema, originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../audit-actor.ts";
 import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
+import { listBody, scopeSchema, tagsSchema, userSchema } from "../../schemas.ts";
 
 /** How long the previous secret of a rotated key stays valid, so that servers can be updated. Leaked keys are revoked instead. */
 const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
 /** A rotated key's old text works at most this long. */
 const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
+/** Plans that a key may give to tokens. */
+const KEY_PLANS_MAX = 50;
 /** Model patterns of a token or a key. */
 export const KEY_MODEL_PATTERNS_MAX = 20;
+
+/** Scopes of a secret key that names none: what an app's server needs, and nothing of an admin's. */
+const SCOPES_DEFAULT = ["run", "read", "mint"] as const satisfies readonly Scope[];
 
 const turnstileShown = lazy((z) => z.object({ site_key: z.string(), hostname: z.string().nullable() }));
 
@@ -35,6 +41,9 @@ export const keyBody = lazy((z) =>
     origins: z.array(z.string()).nullable(),
     turnstile: turnstileShown().nullable(),
     contact_url: z.string().nullable().describe("Where visitors of a public page report what it shows."),
+    plans: z.array(z.string()).describe("Plans, beside its own, that the key may give to client tokens."),
+    issuer_users: z.array(z.string()).describe("Issuers whose users the key may name."),
+    tags: z.record(z.string(), z.string()).describe("Tags of everything that is done with the key."),
     prefix: z.string().describe("The first characters of a secret key; the whole publishable key."),
     created_at: z.iso.datetime(),
     last_used_at: z.iso.datetime().nullable().describe("Accurate to ten minutes."),
@@ -48,7 +57,13 @@ export const newKey = lazy((z) =>
   z.strictObject({
     kind: z.enum(["secret", "publishable"]).default("secret"),
     name: z.string().min(1).max(100).default("Unnamed"),
-    scopes: z.array(scopeSchema()).min(1).optional().describe("Secret keys only. Default: run and read."),
+    scopes: z
+      .array(scopeSchema())
+      .min(1)
+      .optional()
+      .describe(
+        "Secret keys only. `run`: submit, and read and cancel what the key made. `read`: see everything of the team, or of the key's `user`; with `run`, cancel it too. `mint`: create client tokens, which never have more scopes than the key. `admin`: manage keys, plans and settings. Default: all but `admin`.",
+      ),
     user: userSchema().optional().describe("Binds a secret key to a user; every call acts for this user."),
     plan: planNameSchema()
       .optional()
@@ -87,6 +102,25 @@ export const newKey = lazy((z) =>
       .describe(
         "Where a visitor of a public page reports what it shows: an https or mailto URL. POST /v1/tokens returns it.",
       ),
+    plans: z
+      .array(planNameSchema())
+      .min(1)
+      .max(KEY_PLANS_MAX)
+      .optional()
+      .describe(
+        "Secret keys with `mint` only: plans that POST /v1/tokens may give to a token, beside the key's own. Default: only its own.",
+      ),
+    issuer_users: z
+      .array(issuerNameSchema())
+      .min(1)
+      .max(ISSUERS_PER_TEAM_MAX)
+      .optional()
+      .describe(
+        "Secret keys only: issuers whose users the key may name, for a server that acts for the same people as their JWTs. Default: none.",
+      ),
+    tags: tagsSchema()
+      .optional()
+      .describe("Tags of every request that is made with the key or its tokens; callers cannot change them."),
     expires_at: z.iso.datetime({ offset: true }).nullable().default(null),
   }),
 );
@@ -204,10 +238,26 @@ function newKeyTerms(body: NewKey, now: number): NewKeyTerms | { refusal: Refusa
   const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
   if (expiresAt !== null && expiresAt <= now) return invalidRequest("`expires_at` must be in the future.");
   const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;
-  const rest = { kind, name, plan, models, origins, contactUrl: body.contact_url ?? null, expiresAt };
+  const { plans = [], issuer_users: issuerUsers = [], tags = {} } = body;
+  const contactUrl = body.contact_url ?? null;
+  const rest = {
+    kind,
+    name,
+    plan,
+    models,
+    origins,
+    contactUrl,
+    plans: [...new Set(plans)],
+    issuerUsers,
+    tags,
+    expiresAt,
+  };
   if (kind === "secret") {
     if (turnstile !== undefined) return invalidRequest("`turnstile` is only allowed for publishable keys.");
-    return { ...rest, scopes: [...new Set(body.scopes ?? (["run", "read"] as const))], user, turnstile: null };
+    const scopes = [...new Set(body.scopes ?? SCOPES_DEFAULT)];
+    if (plans.length > 0 && !scopes.includes("mint"))
+      return invalidRequest("`plans` requires the scope `mint`: only keys that create tokens give plans to them.");
+    return { ...rest, scopes, user, turnstile: null };
   }
   kind satisfies "publishable";
   if (body.scopes !== undefined)
@@ -216,6 +266,10 @@ function newKeyTerms(body: NewKey, now: number): NewKeyTerms | { refusal: Refusa
     );
   if (user !== null)
     return invalidRequest("`user` is only allowed for secret keys; a publishable key acts for its visitors.");
+  if (plans.length > 0)
+    return invalidRequest("`plans` is only allowed for secret keys; a publishable key's tokens have its own plan.");
+  if (issuerUsers.length > 0)
+    return invalidRequest("`issuer_users` is only allowed for secret keys; a publishable key acts for its visitors.");
   if (origins === null)
     return invalidRequest("`origins` is required for publishable keys, which can only be used from these origins.");
   if (turnstile === undefined) return { ...rest, scopes: [], user, turnstile: null };
@@ -240,6 +294,9 @@ function keyWire(key: KeySummary): z.input<ReturnType<typeof keyBody>> {
     origins,
     turnstile: turnstile === null ? null : { site_key: turnstile.siteKey, hostname: turnstile.hostname },
     contact_url: key.contactUrl,
+    plans: key.plans,
+    issuer_users: key.issuerUsers,
+    tags: key.tags,
     prefix: key.shown,
     created_at: isoTime(key.createdAt),
     last_used_at: isoTime(key.lastUsedAt),

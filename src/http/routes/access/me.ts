@@ -2,11 +2,14 @@
 
 import type * as z from "zod";
 import type { Identity } from "../../../contracts/team-access.ts";
+import type { Config } from "../../../platform/config.ts";
+import { refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { shownLimits } from "../../../team/quota/caller-limits.ts";
 import type { Plan } from "../../../team/quota/plan.ts";
+import { clientWebhookSecrets } from "../../../webhooks/client-secret.ts";
 import { type Caller, userFor } from "../../auth.ts";
 import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -42,7 +45,44 @@ function shownPlan(plan: Plan, caller: Pick<Caller, "visitor">): Plan {
   return caller.visitor === null ? plan : { ...plan, limits: shownLimits(plan.limits, caller), origins: [] };
 }
 
+export const clientSecretBody = lazy((z) =>
+  z.object({
+    user: z.string(),
+    secret: z.string().describe("`whsec_…`: verifies deliveries with any Standard Webhooks library."),
+    previous: z
+      .array(z.string())
+      .describe("Secrets of signing keys that the deployment still accepts; deliveries carry a signature of each."),
+  }),
+);
+
+/** The secrets of deliveries to a `webhook_url` that a client token or JWT of the user named. */
+export async function clientSecretWire(
+  config: Config,
+  team: string,
+  user: string,
+): Promise<z.input<ReturnType<typeof clientSecretBody>>> {
+  const [secret = "", ...previous] = await clientWebhookSecrets(config.SIGNING_KEY, team, user);
+  return { user, secret, previous };
+}
+
+const OF_THE_TEAM = refusal("not_found", "A secret key has no secret of its own: its requests' deliveries are signed with the team's.", {
+  hint: "GET /v1/team/webhook_secret returns it; GET /v1/users/{id}/webhook_secret that of a user's client tokens and JWTs.",
+});
+
 export const meRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/me/webhook_secret",
+    summary: "Retrieve the secret of the caller's own webhooks",
+    access: "any",
+    description: "For client tokens and users' JWTs whose plan has `webhooks: true`.",
+    answers: { 200: { description: "The user's secret.", schema: clientSecretBody } },
+    errors: ["not_found"],
+    async handle({ caller, config }) {
+      if (caller.identity.kind === "secret" || caller.user === null) return { refusal: OF_THE_TEAM };
+      return { status: 200, body: await clientSecretWire(config(), caller.team, caller.user) };
+    },
+  }),
   defineRoute({
     method: "GET",
     path: "/v1/me",

@@ -2,21 +2,26 @@
 // its visitor, whose id neither page nor visitor can choose.
 
 import type * as z from "zod";
+import type { Identity } from "../../../contracts/team-access.ts";
+import type { Scope } from "../../../contracts/team-keys.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
-import { type Refused, refusal, refused } from "../../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { TOKEN_SCOPES } from "../../../team/auth/identity.ts";
 import { makeToken, type TokenCredential } from "../../../team/auth/tokens.ts";
 import { turnstileFault } from "../../../team/auth/turnstile.ts";
+import { visitorUser } from "../../../team/auth/user-names.ts";
 import { addressMarks, makeVisitorToken, newVisitor, visitorOf } from "../../../team/auth/visitor.ts";
 import { modelPatternSchema, originSchema, planNameSchema } from "../../../team/quota/plan.ts";
+import { planNotFound } from "../../../team/quota/refusals.ts";
 import { type Caller, userFor } from "../../auth.ts";
 import { addressOf } from "../../client-address.ts";
 import { originFault, pageOrigin } from "../../origin.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { userSchema } from "../../schemas.ts";
+import { tagsSchema, userSchema } from "../../schemas.ts";
 import { KEY_MODEL_PATTERNS_MAX } from "./keys.ts";
 
 /** Lifetime of a client token: short, because a leaked token cannot be revoked without its key. */
@@ -45,14 +50,24 @@ const tokenBody = lazy((z) =>
       .optional()
       .describe("Secret key: model patterns that restrict the plan's models."),
     origin: originSchema().optional().describe("Secret key: the only page origin that may use the token."),
-    plan: planNameSchema().optional().describe("Secret key: plan of the token, instead of the key's."),
+    plan: planNameSchema()
+      .optional()
+      .describe("Secret key: plan of the token, instead of the key's. One that the key lists in `plans`."),
+    scopes: z
+      .array(z.enum(TOKEN_SCOPES))
+      .min(1)
+      .optional()
+      .describe("Secret key: scopes of the token; those of `run` and `read` that the key has by default."),
+    tags: tagsSchema()
+      .optional()
+      .describe("Secret key: tags of every request that is made with the token; its holder cannot change them."),
     turnstile_token: pageText().describe("Publishable key: response of the Turnstile widget, if the key requires it."),
     visitor_token: pageText().describe("Publishable key: the `visitor_token` of an earlier response."),
   }),
 );
 type TokenBody = z.output<ReturnType<typeof tokenBody>>;
 
-const FOR_SECRET_KEYS = ["user", "ttl_s", "models", "origin", "plan"] as const;
+const FOR_SECRET_KEYS = ["user", "ttl_s", "models", "origin", "plan", "scopes", "tags"] as const;
 const FOR_PUBLISHABLE_KEYS = ["turnstile_token", "visitor_token"] as const;
 
 const tokenAnswer = lazy((z) =>
@@ -122,11 +137,8 @@ async function mint({ env, caller, body }: MintCall): Promise<Minted> {
   const acting = userFor(caller.user, body.user);
   if (acting.kind === "refused") return acting;
   if (acting.user === null) return refused(refusal("invalid_request", "`user` is required with a secret key."));
-  // Otherwise the key of a user could lift that user's own limits.
-  if (caller.own && body.plan !== undefined) {
-    const hint = "Omit `plan`, or use a key that is not bound to a user.";
-    return refused(refusal("forbidden", "A key that is bound to a user cannot choose `plan`.", { hint }));
-  }
+  const beyond = scopesFault(caller.scopes, body.scopes) ?? planFault(caller.identity, body.plan);
+  if (beyond !== null) return refused(beyond);
   const credential: TokenCredential = {
     kind: "token",
     keyId: caller.keyId,
@@ -136,15 +148,39 @@ async function mint({ env, caller, body }: MintCall): Promise<Minted> {
     network: null,
     models: body.models ?? null,
     plan: body.plan ?? null,
+    ...(body.scopes === undefined ? {} : { scopes: body.scopes }),
+    ...(body.tags === undefined ? {} : { tags: body.tags }),
   };
   const known = await askTeam(env, caller.team, (team) => team.identify(credential));
   if (known.kind === "refused") return known;
   if (body.plan !== undefined && known.identity.planName !== body.plan) {
-    const hint = `GET /v1/plans lists the team's plans. A key with its own plan cannot choose another.`;
-    return refused(refusal("not_found", `This key cannot choose plan "${body.plan}".`, { hint }));
+    return refused(planNotFound(body.plan));
   }
   const ttlS = body.ttl_s ?? TOKEN_TTL_DEFAULT_S;
   return { kind: "minted", credential, origin: body.origin ?? null, ttlS, visitorToken: null };
+}
+
+/** Why tokens of a key with these scopes may not have those, or null. */
+function scopesFault(scopes: readonly Scope[], wanted: readonly Scope[] | undefined): Refusal | null {
+  const has = scopes.join(", ");
+  if (!TOKEN_SCOPES.some((scope) => scopes.includes(scope))) {
+    const detail = `A token has at most the scopes of its key, and this key has none that a token can have: ${has}.`;
+    return refusal("forbidden", detail, { hint: "Use a key with `mint` and at least one of `run` and `read`." });
+  }
+  const lacking = wanted?.find((scope) => !scopes.includes(scope));
+  if (lacking === undefined) return null;
+  const detail = `A token has at most the scopes of its key: the key lacks \`${lacking}\` (it has: ${has}).`;
+  return refusal("forbidden", detail, { hint: "Leave the scope out of `scopes`, or use a key that has it." });
+}
+
+/** Why the key may not give this plan to a token, or null. */
+function planFault({ planName, plans }: Identity, wanted: string | undefined): Refusal | null {
+  if (wanted === undefined || wanted === planName || plans.includes(wanted)) return null;
+  const listed = [planName, ...plans].map((name) => `"${name}"`).join(", ");
+  const detail = `This key may not give plan "${wanted}" to tokens; it may give: ${listed}.`;
+  return refusal("forbidden", detail, {
+    hint: "A team admin creates a key whose `plans` lists it (POST /v1/keys).",
+  });
 }
 
 /** A page's token for its visitor: only from the key's origins, rate-limited, and after Turnstile if the key requires it. */
@@ -182,7 +218,7 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   const credential: TokenCredential = {
     kind: "token",
     keyId,
-    user: `visitor:${visitor}`,
+    user: visitorUser(visitor),
     visitor,
     ip,
     network,

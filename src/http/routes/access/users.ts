@@ -14,6 +14,7 @@ import { actorOf } from "../../audit-actor.ts";
 import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limitBody, limitWire, userSchema } from "../../schemas.ts";
+import { clientSecretBody, clientSecretWire } from "./me.ts";
 
 const userBody = lazy((z) =>
   z.object({
@@ -105,6 +106,19 @@ export const userRoutes: readonly Route[] = [
     errors: [],
     async handle({ env, caller, params }) {
       return { status: 200, body: userWire(await askTeam(env, caller.team, (team) => team.users.read(params.id))) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/users/:id/webhook_secret",
+    summary: "Retrieve the secret of a user's own webhooks",
+    access: "admin",
+    description: "Deliveries to a `webhook_url` that a client token or JWT of the user named are signed with it.",
+    params: userId,
+    answers: { 200: { description: "The user's secret.", schema: clientSecretBody } },
+    errors: [],
+    async handle({ caller, config, params }) {
+      return { status: 200, body: await clientSecretWire(config(), caller.team, params.id) };
     },
   }),
   freezing(true),

@@ -12,6 +12,7 @@ import { lazy } from "../../../platform/schema.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { URL_MAX_CHARS } from "../../../platform/validate.ts";
+import { wholeTeam } from "../../../requests/machine/types.ts";
 import { actorOf, operatorOf } from "../../audit-actor.ts";
 import { credentialMemory } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -126,12 +127,12 @@ async function takeDown(env: Env, { team, ...target }: Target, freeze: boolean, 
 }
 
 async function removeUpload(env: Env, team: string, id: string): Promise<"now" | Refused> {
-  const answer = await askTeam(env, team, (stub) => stub.uploads.delete({ id, user: null }, true));
+  const answer = await askTeam(env, team, (stub) => stub.uploads.delete({ id, user: null, keyId: null }, true));
   return answer.kind === "refused" ? answer : "now";
 }
 
 async function removeRequest(env: Env, team: string, id: string): Promise<"now" | "after_end" | Refused> {
-  const answer = await askTracker(env, id, (tracker) => tracker.delete({ team, user: null }, true));
+  const answer = await askTracker(env, id, (tracker) => tracker.delete(wholeTeam(team), true));
   if (answer === null || answer.kind === "not_found") return refused(NO_FILE);
   return answer.kind === "deleted" ? "now" : "after_end";
 }

@@ -9,6 +9,7 @@ import { faultName, logEvent } from "../../../platform/log.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam, sweeperFor, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { capsSchema } from "../../../team/quota/caps.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
 import { actorOf, operatorOf } from "../../audit-actor.ts";
 import { credentialMemory, TAKES_EFFECT } from "../../credential-memory.ts";
@@ -28,6 +29,7 @@ export const teamBody = lazy((z) =>
       .describe(
         "Whether its admins may create and delete the deployment's connections, which all teams share, and choose one per request.",
       ),
+    caps: capsSchema().nullable().describe("What the operator caps, whatever the team's plans say; null: nothing."),
   }),
 );
 
@@ -47,9 +49,9 @@ const newTeam = lazy((z) =>
   }),
 );
 
-const teamId = lazy((z) => z.object({ id: newTeam().shape.id }));
+export const teamId = lazy((z) => z.object({ id: newTeam().shape.id }));
 
-function noSuchTeam(id: string): Refusal {
+export function noSuchTeam(id: string): Refusal {
   return refusal("not_found", `No team found with id "${id}".`, {
     hint: "Check the id; removed teams are not listed.",
   });
@@ -263,7 +265,7 @@ function freezing(frozen: boolean): Route {
 /** Authentication guarantees that a caller's team exists. */
 function teamWire(team: TeamSummary | null): z.input<ReturnType<typeof teamBody>> {
   if (team === null) throw new Error("the caller's team does not exist");
-  const { id, name, plan, createdAt, frozenAt, managesConnections } = team;
+  const { id, name, plan, createdAt, frozenAt, managesConnections, caps } = team;
   const [created_at, frozen_at] = [isoTime(createdAt), isoTime(frozenAt)];
-  return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections };
+  return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections, caps };
 }

@@ -35,7 +35,7 @@ export const estimateRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/estimate",
     summary: "Estimate the cost of a request",
-    access: "read",
+    access: "view",
     body: (z) => z.strictObject({ model: z.string(), input: z.looseObject({}) }),
     answers: { 200: { description: "The estimate.", schema: estimateAnswer } },
     errors: ["invalid_request", "invalid_input", "model_not_allowed", "not_found", "conflict"],

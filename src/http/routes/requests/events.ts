@@ -20,7 +20,7 @@ export const requestEvents = defineRoute({
   method: "GET",
   path: "/v1/requests/:id/events",
   summary: "Stream a request's events (server-sent events)",
-  access: "read",
+  access: "view",
   params: requestId,
   headers: (z) => z.looseObject({ "last-event-id": z.string().optional() }),
   answers: {

@@ -15,7 +15,7 @@ export const requestInput = defineRoute({
   summary: "Retrieve a request's input",
   description:
     "The input as it was sent to the model: values that the plan forces are in it, and files that were sent inline stand as URLs. Numbers are as they were written.",
-  access: "read",
+  access: "view",
   params: requestId,
   answers: { 200: { description: "The input.", schema: (z) => z.record(z.string(), z.unknown()) } },
   errors: ["not_found", "gone"],

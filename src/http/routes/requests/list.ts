@@ -4,7 +4,7 @@
 import type { ListInput, RequestFilter, RequestLine } from "../../../contracts/team-access.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { BYTE_ORDER_MARK, csvLines } from "../../../platform/csv.ts";
-import { type Refused, refused } from "../../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../../platform/errors.ts";
 import { microOf } from "../../../platform/money.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
@@ -45,7 +45,7 @@ export const list = defineRoute({
   method: "GET",
   path: "/v1/requests",
   summary: "List requests, newest first",
-  access: "read",
+  access: "view",
   query: (z) =>
     filterQuery().extend({
       cursor: z.string().optional(),
@@ -67,7 +67,7 @@ export const list = defineRoute({
       headers: ["Content-Disposition"],
     },
   },
-  errors: ["invalid_request", "user_mismatch"],
+  errors: ["invalid_request", "forbidden", "user_mismatch"],
   async handle({ query, caller, env, config, url }) {
     const filter = filterOf(query, caller);
     if (filter.kind === "refused") return { refusal: filter.refusal };
@@ -88,6 +88,10 @@ export const list = defineRoute({
   },
 });
 
+const OTHERS_KEY = refusal("forbidden", "`key` names another key: without the scope `read` a credential lists what it made.", {
+  hint: "Omit `key`, or use a key with the scope `read`.",
+});
+
 export const requestCountBody = lazy((z) =>
   z.object({
     count: z.int(),
@@ -100,7 +104,7 @@ export const count = defineRoute({
   method: "GET",
   path: "/v1/requests/count",
   summary: "Count requests",
-  access: "read",
+  access: "view",
   query: () => filterQuery(),
   answers: {
     200: {
@@ -108,7 +112,7 @@ export const count = defineRoute({
       schema: requestCountBody,
     },
   },
-  errors: ["invalid_request", "user_mismatch"],
+  errors: ["invalid_request", "forbidden", "user_mismatch"],
   async handle({ query, caller, env }) {
     const filter = filterOf(query, caller);
     if (filter.kind === "refused") return { refusal: filter.refusal };
@@ -119,11 +123,13 @@ export const count = defineRoute({
 });
 
 function filterOf(query: FilterQuery, caller: Caller): { kind: "filter"; filter: RequestFilter } | Refused {
-  const listed = userFor(viewerOf(caller).user, query.user);
+  const viewer = viewerOf(caller);
+  const listed = userFor(viewer.user, query.user);
   if (listed.kind === "refused") return refused(listed.refusal);
+  if (viewer.keyId !== null && (query.key ?? viewer.keyId) !== viewer.keyId) return refused(OTHERS_KEY);
   const { status, model, key, error, cost_min: costMin, attention, tag, from, to } = query;
   const filter: RequestFilter = {
-    ...{ status, model, user: listed.user ?? undefined, keyId: key, errorCode: error, tag },
+    ...{ status, model, user: listed.user ?? undefined, keyId: viewer.keyId ?? key, errorCode: error, tag },
     costMinMicro: costMin === undefined ? undefined : (microOf(costMin) ?? undefined),
     attention: attention === true ? true : undefined,
     from: time(from),

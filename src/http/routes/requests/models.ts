@@ -6,7 +6,8 @@ import { refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
-import { matchesModel, modelAllowed } from "../../../team/quota/plan.ts";
+import { termsAllow } from "../../../team/quota/caps.ts";
+import { matchesModel } from "../../../team/quota/plan.ts";
 import { priceSchema } from "../../../team/quota/prices.ts";
 import { modelRefusal } from "../../../team/quota/refusals.ts";
 import { cachedDurations } from "../../../upstream/durations-cache.ts";
@@ -41,7 +42,7 @@ export const modelRoutes: readonly Route[] = [
     method: "GET",
     path: "/v1/models",
     summary: "List models that the plan includes",
-    access: "read",
+    access: "view",
     answers: {
       200: {
         description: "Known models, sorted by id. The plan may allow others too.",
@@ -61,7 +62,7 @@ export const modelRoutes: readonly Route[] = [
     method: "GET",
     path: "/v1/models/:id{.+}",
     summary: "Retrieve a model",
-    access: "read",
+    access: "view",
     params: (z) => z.object({ id: z.string() }),
     answers: { 200: { description: "The model. Unknown properties are null.", schema: modelBody } },
     errors: ["not_found", "model_not_allowed"],
@@ -70,8 +71,7 @@ export const modelRoutes: readonly Route[] = [
       if (ownerless !== null) return { refusal: ownerless };
       const parsed = parseModelId(params.id);
       if (!parsed.ok) return { refusal: refusal("not_found", `A model id ${parsed.reason}.`) };
-      if (!mayRun(caller, parsed.model))
-        return { refusal: modelRefusal(parsed.model, caller.plan, caller.identity.plan) };
+      if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.identity) };
       const known = knownModel(parsed.model);
       const [price = null] = await askTeam(env, caller.team, (team) => team.prices.ofModels([parsed.model]));
       const typical = await cachedDurations(env, parsed.model, Date.now());
@@ -92,5 +92,5 @@ export const modelRoutes: readonly Route[] = [
 
 /** By the plan and the credential's model list, which may be cached for IDENTITY_CACHE_MS. */
 function mayRun({ identity, models }: Caller, model: string): boolean {
-  return modelAllowed(identity.plan, model) && (models === null || matchesModel(models, model));
+  return termsAllow(identity, model) && (models === null || matchesModel(models, model));
 }

@@ -30,7 +30,7 @@ const read = defineRoute({
   method: "GET",
   path: "/v1/requests/:id",
   summary: "Retrieve a request, optionally waiting for a change",
-  access: "read",
+  access: "view",
   params: requestId,
   query: (z) =>
     z.looseObject({
@@ -87,7 +87,7 @@ const timeline = defineRoute({
   method: "GET",
   path: "/v1/requests/:id/timeline",
   summary: "Retrieve a request's timeline",
-  access: "read",
+  access: "view",
   params: requestId,
   answers: { 200: { description: "Oldest first.", schema: timelineBody } },
   errors: ["not_found", "gone"],
@@ -155,12 +155,14 @@ const cancelMany = defineRoute({
   },
   errors: ["invalid_request"],
   async handle({ body, caller, env }) {
-    const listed = userFor(viewerOf(caller).user, body.filter.user);
+    const viewer = viewerOf(caller);
+    const listed = userFor(viewer.user, body.filter.user);
     if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
       team.requests.list({
         ...body.filter,
         user: listed.user ?? undefined,
+        keyId: viewer.keyId ?? undefined,
         status: "open",
         cursor: body.cursor,
         limit: BULK_CANCEL_MAX,
@@ -170,7 +172,7 @@ const cancelMany = defineRoute({
     const outcomes = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
     await Promise.all(
       page.data.map(async ({ id }) => {
-        const answer = await askTracker(env, id, (tracker) => tracker.cancel(viewerOf(caller)));
+        const answer = await askTracker(env, id, (tracker) => tracker.cancel(viewer));
         if (answer && answer.kind !== "not_found") outcomes[answer.kind].push(id);
       }),
     );

@@ -177,13 +177,13 @@ const read = defineRoute({
   method: "GET",
   path: "/v1/uploads/:id",
   summary: "Retrieve an upload",
-  access: "read",
+  access: "view",
   params: uploadId,
   answers: { 200: { description: "The upload.", schema: uploadBody } },
   errors: ["not_found"],
   async handle({ params, caller, env, config, url }) {
-    const { user } = viewerOf(caller);
-    const known = await askTeam(env, caller.team, (team) => team.uploads.find({ id: params.id, user }));
+    const { user, keyId } = viewerOf(caller);
+    const known = await askTeam(env, caller.team, (team) => team.uploads.find({ id: params.id, user, keyId }));
     if (known.kind === "refused") return { refusal: known.refusal };
     return { status: 200, body: await uploadWire(config(), url.origin, caller.team, known.upload as Upload) };
   },
@@ -198,8 +198,8 @@ const remove = defineRoute({
   answers: { 204: { description: "Deleted: its URLs return 410. Its usage of limits is not refunded." } },
   errors: ["not_found", "conflict"],
   async handle({ params, caller, env }) {
-    const { user } = viewerOf(caller);
-    const answer = await askTeam(env, caller.team, (team) => team.uploads.delete({ id: params.id, user }));
+    const { user, keyId } = viewerOf(caller);
+    const answer = await askTeam(env, caller.team, (team) => team.uploads.delete({ id: params.id, user, keyId }));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });

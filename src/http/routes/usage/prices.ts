@@ -40,11 +40,11 @@ export const priceRoutes: readonly Route[] = [
     access: "admin",
     body: priceTableSchema,
     answers: { 200: { description: "The table. It applies to submits from now on.", schema: priceTableSchema } },
-    errors: [],
+    errors: ["forbidden"],
     async handle(call) {
       const { env, caller, body } = call;
-      await askTeam(env, caller.team, (team) => team.prices.put(body, actorOf(call)));
-      return { status: 200, body };
+      const answer = await askTeam(env, caller.team, (team) => team.prices.put(body, actorOf(call)));
+      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body };
     },
   }),
   defineRoute({

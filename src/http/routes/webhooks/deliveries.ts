@@ -7,6 +7,7 @@ import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { seesWholeTeam } from "../../../requests/machine/types.ts";
 import type { Attempt, DeliveryView } from "../../../webhooks/attempt.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../webhooks/receiver-reply.ts";
 import { actorOf } from "../../audit-actor.ts";
@@ -82,7 +83,7 @@ const list = defineRoute({
   method: "GET",
   path: "/v1/requests/:id/deliveries",
   summary: "List a request's deliveries",
-  access: "read",
+  access: "view",
   params: requestId,
   answers: { 200: { description: "Oldest first.", schema: (z) => z.object({ data: z.array(trackedDelivery()) }) } },
   errors: ["not_found", "gone"],
@@ -98,7 +99,7 @@ const read = defineRoute({
   method: "GET",
   path: "/v1/deliveries/:id",
   summary: "Retrieve a delivery and its attempts",
-  access: "read",
+  access: "view",
   params: deliveryId,
   answers: { 200: { description: "The delivery and its attempts.", schema: deliveryBody } },
   errors: ["not_found"],
@@ -107,7 +108,7 @@ const read = defineRoute({
     const known = await askTeam(env, caller.team, (team) => team.deliveries.read({ deliveryId: params.id }));
     const request = known?.requestId ?? null;
     if (request === null) {
-      const view = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
+      const view = seesWholeTeam(viewer) ? await teamDelivery(env, caller.team, params.id) : null;
       return view === null ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body: deliveryWire(view) };
     }
     const views = await askTracker(env, request, (tracker) => tracker.deliveryLog(viewer, params.id));

@@ -4,16 +4,20 @@
 import { objectText, RawText } from "../../../platform/json.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { type AttemptAnswer, notSent, type StoredEvent } from "../../../webhooks/attempt.ts";
+import { clientWebhookSecrets } from "../../../webhooks/client-secret.ts";
 import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
 import { deliver } from "../../../webhooks/send.ts";
 import { REQUEST_TARGET } from "../../machine/deliveries.ts";
 import type { Effect } from "../../machine/effect-types.ts";
-import type { RequestDelivery, RequestState, RequestView } from "../../machine/types.ts";
+import { isByClient, type RequestDelivery, type RequestState, type RequestView } from "../../machine/types.ts";
 import { failureOf } from "../../view/replayed-failure.ts";
+import type { RequestBody } from "../../view/request-object.ts";
 import { outputText, readerOf, serializeRequest } from "../../view/serialize.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
+
+type ClientsRequest = RequestBody & { caller: Pick<RequestBody, "tags" | "metadata"> };
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const delivery = deliveryOf(context, effect);
@@ -33,11 +37,14 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   }
   const url = target.url ?? state.webhookUrl;
   if (url === null) return { kind: "obsolete" };
+  const isClients = delivery.target === REQUEST_TARGET && isByClient(state);
   const answer = await deliver({
     url,
     eventId: event.id,
     body: event.body,
-    secrets: target.secrets,
+    secrets: isClients
+      ? await clientWebhookSecrets(context.config.SIGNING_KEY, state.team, state.user ?? state.keyId)
+      : target.secrets,
     headers: target.headers,
     now: context.now,
     guard: guardRules(context.config, state.origin),
@@ -104,8 +111,16 @@ async function eventNow(
   if (format === "fal") return { type, body: await falEventNow(context, view, outputOmitted) };
   const output = view.output?.at === "row" ? { text: view.output.text, inPlace: new Map() } : null;
   const reader = readerOf(config, view, { logs: false, now: context.now() });
-  const requestText = objectText(await serializeRequest(view, output, reader));
+  const requestText = objectText(eventData(view.state, await serializeRequest(view, output, reader)));
   return { type, body: endEvent({ ...outcome, endedAt, requestText, outputOmitted }) };
+}
+
+/** The request as events carry it: what a client chose stands apart, so that receivers do not take it for the team's word. */
+function eventData(state: RequestState, request: RequestBody): RequestBody | ClientsRequest {
+  const { chosenTags } = state;
+  if (chosenTags === undefined) return request;
+  const tags = Object.fromEntries(Object.entries(request.tags).filter(([name]) => !Object.hasOwn(chosenTags, name)));
+  return { ...request, tags, metadata: null, caller: { tags: chosenTags, metadata: request.metadata } };
 }
 
 async function falEventNow({ env, config }: EffectContext, view: RequestView, outputOmitted: boolean): Promise<string> {

@@ -44,6 +44,7 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     files: settledFiles(files),
     eventType: endEventType(ended.outcome, state.recoveredAt !== null),
     hasWebhook: state.webhookUrl !== null,
+    chosenTags: Object.keys(state.chosenTags ?? {}),
   });
   // Repeats the release at the end, in case that call was lost.
   context.inBackground(context.releaseSlotOnce());

@@ -9,6 +9,7 @@ export interface RequestSpec {
     model: string;
     user: string | null;
     tags: Record<string, string>;
+    chosenTags?: Record<string, string>;
     metadata: string | null;
     options: UpstreamOptions;
     startTimeoutS: number | null;

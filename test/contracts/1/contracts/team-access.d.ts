@@ -1,5 +1,6 @@
 import type { InputMeasures, Measures } from "../models/measures.ts";
 import type { ErrorCode, Refusal, Refused } from "../platform/errors.ts";
+import type { OperatorCaps } from "../team/quota/caps.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan, Retention } from "../team/quota/plan.ts";
 import type { Charge, Price, Verdict } from "../team/quota/prices.ts";
@@ -25,10 +26,14 @@ export interface Identity {
     models: string[] | null;
     turnstile: Turnstile | null;
     contactUrl: string | null;
+    tags: Record<string, string>;
+    plans: string[];
+    issuerUsers: string[];
     keyExpiresAt: number | null;
     planName: string;
     plan: Plan;
     planHash: string;
+    caps: OperatorCaps | null;
     managesConnections: boolean;
 }
 export type IdentifyAnswer = {
@@ -116,6 +121,7 @@ export interface SettleInput {
     files: SettledFiles;
     eventType: EndEventType;
     hasWebhook: boolean;
+    chosenTags: string[];
 }
 export interface Settled {
     kind: "settled";

@@ -1,4 +1,5 @@
 import type { Refused } from "../platform/errors.ts";
+import type { OperatorCaps } from "../team/quota/caps.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
@@ -13,6 +14,7 @@ export interface TeamSummary {
     createdAt: number;
     frozenAt: number | null;
     managesConnections: boolean;
+    caps: OperatorCaps | null;
 }
 export interface NamedPlan {
     name: string;
@@ -154,6 +156,7 @@ export interface TeamSettings {
     summary(): Answer<TeamSummary | null>;
     freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
     manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
+    setCaps(caps: OperatorCaps | null, by: Actor): Answer<TeamSummary | null>;
     remove(by: Actor): Answer<Removal | null>;
     removal(): Answer<Removal | null>;
     beginDoctor(): Answer<{
@@ -173,7 +176,9 @@ export interface TeamPlans {
 export interface TeamPrices {
     history(limit: number): Answer<PricesInForce[]>;
     ofModels(models: string[]): Answer<(Price | null)[]>;
-    put(table: PriceTable, by: Actor): Answer<void>;
+    put(table: PriceTable, by: Actor): Answer<{
+        kind: "stored";
+    } | Refused>;
 }
 export interface TeamAlerts {
     read(): Answer<Alerts>;

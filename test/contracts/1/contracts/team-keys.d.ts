@@ -7,7 +7,7 @@ export interface Actor {
     ip: string | null;
 }
 export type KeyKind = "secret" | "publishable";
-export type Scope = "run" | "read" | "admin";
+export type Scope = "run" | "read" | "mint" | "admin";
 export type Credential = {
     kind: "key";
     digest: string;
@@ -20,6 +20,8 @@ export type Credential = {
     network: string | null;
     models: string[] | null;
     plan: string | null;
+    scopes?: Scope[];
+    tags?: Record<string, string>;
 } | {
     kind: "jwt";
     issuer: string;
@@ -45,6 +47,9 @@ export interface KeyTerms {
     origins: string[] | null;
     turnstile: Turnstile | null;
     contactUrl: string | null;
+    plans: string[];
+    issuerUsers: string[];
+    tags: Record<string, string>;
 }
 export interface KeySummary extends KeyTerms {
     id: string;
@@ -98,7 +103,7 @@ export interface StoredIssuer {
 }
 export interface TeamIssuers {
     list(): Answer<StoredIssuer[]>;
-    put(issuer: Issuer, by: Actor): Answer<{
+    put(issuer: Issuer, adoptUsers: boolean, by: Actor): Answer<{
         kind: "stored";
     } | Refused>;
     remove(name: string, by: Actor): Answer<{

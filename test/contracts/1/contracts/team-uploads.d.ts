@@ -132,6 +132,7 @@ export type UploadListAnswer = {
 export interface UploadName {
     id: string;
     user: string | null;
+    keyId: string | null;
 }
 export type FindUploadAnswer = {
     kind: "found";

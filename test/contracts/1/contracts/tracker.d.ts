@@ -68,7 +68,7 @@ export interface Share {
     files: number[];
 }
 export interface ShareRequest {
-    expiresInS: number;
+    expiresInS: number | null;
     files: number[] | null;
 }
 export type ShareOutcome = {
@@ -79,6 +79,9 @@ export type ShareOutcome = {
     n: number | null;
 } | {
     kind: "too_many";
+} | {
+    kind: "too_long";
+    mostS: number;
 };
 export type ReplayAnswer = {
     kind: "replayed";

@@ -14,6 +14,10 @@ declare const requestPayload: () => z.ZodObject<{
         IN_QUEUE: "IN_QUEUE";
     }>;
     links: z.ZodRecord<z.ZodString, z.ZodString>;
+    caller: z.ZodOptional<z.ZodObject<{
+        tags: z.ZodRecord<z.ZodString, z.ZodString>;
+        metadata: z.ZodUnknown;
+    }, z.core.$strip>>;
 }, z.core.$loose>;
 export type RequestPayload = z.output<ReturnType<typeof requestPayload>>;
 export declare const limitAlert: () => z.ZodObject<{
@@ -32,6 +36,10 @@ export declare const anyEvent: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
         id: z.ZodString;
         model: z.ZodString;
         links: z.ZodRecord<z.ZodString, z.ZodString>;
+        caller: z.ZodOptional<z.ZodObject<{
+            tags: z.ZodRecord<z.ZodString, z.ZodString>;
+            metadata: z.ZodUnknown;
+        }, z.core.$strip>>;
         status: z.ZodEnum<{
             COMPLETED: "COMPLETED";
         }>;
@@ -49,6 +57,10 @@ export declare const anyEvent: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
         id: z.ZodString;
         model: z.ZodString;
         links: z.ZodRecord<z.ZodString, z.ZodString>;
+        caller: z.ZodOptional<z.ZodObject<{
+            tags: z.ZodRecord<z.ZodString, z.ZodString>;
+            metadata: z.ZodUnknown;
+        }, z.core.$strip>>;
         status: z.ZodEnum<{
             FAILED: "FAILED";
         }>;
@@ -66,6 +78,10 @@ export declare const anyEvent: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
         id: z.ZodString;
         model: z.ZodString;
         links: z.ZodRecord<z.ZodString, z.ZodString>;
+        caller: z.ZodOptional<z.ZodObject<{
+            tags: z.ZodRecord<z.ZodString, z.ZodString>;
+            metadata: z.ZodUnknown;
+        }, z.core.$strip>>;
         status: z.ZodEnum<{
             CANCELED: "CANCELED";
         }>;
@@ -83,6 +99,10 @@ export declare const anyEvent: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
         id: z.ZodString;
         model: z.ZodString;
         links: z.ZodRecord<z.ZodString, z.ZodString>;
+        caller: z.ZodOptional<z.ZodObject<{
+            tags: z.ZodRecord<z.ZodString, z.ZodString>;
+            metadata: z.ZodUnknown;
+        }, z.core.$strip>>;
         status: z.ZodEnum<{
             CANCELED: "CANCELED";
             COMPLETED: "COMPLETED";

@@ -26,6 +26,7 @@ describe("an issuer", () => {
       audience: ["sluice"],
       audience_claim: "aud",
       user_claim: "sub",
+      user_prefix: "app",
       plan_claim: null,
       tag_claims: {},
     });
@@ -148,12 +149,12 @@ describe("the claims of a good token", () => {
   test("name the user, the plan and the tags", () => {
     expect(userClaims(issuer, { sub: "user_1", plan: "pro", org_id: "org_7" })).toEqual({
       ok: true,
-      claims: { user: "user_1", plan: "pro", tags: { tenant: "org_7" } },
+      claims: { user: "app:user_1", plan: "pro", tags: { tenant: "org_7" } },
     });
   });
 
   test("may number users", () => {
-    expect(userClaims(issuer, { sub: 42 })).toMatchObject({ ok: true, claims: { user: "42" } });
+    expect(userClaims(issuer, { sub: 42 })).toMatchObject({ ok: true, claims: { user: "app:42" } });
   });
 
   test("leave no tag open that the caller could fill in", () => {

@@ -9,7 +9,7 @@ const NOW_S = NOW / 1_000;
 
 const APP: Issuer = {
   ...{ name: "app", preset: null, issuer: "https://login.example", audience: ["sluice"], audience_claim: "aud" },
-  ...{ jwks_url: "https://login.example/keys", algs: ["ES256"], user_claim: "sub" },
+  ...{ jwks_url: "https://login.example/keys", algs: ["ES256"], user_claim: "sub", user_prefix: "app" },
   ...{ plan_claim: "plan", tag_claims: { tenant: "org" } },
 };
 const CLERK: Issuer = {
@@ -61,12 +61,12 @@ describe("a user's JWT", () => {
     expect(answer).toEqual({
       kind: "valid",
       issuer: APP,
-      claims: { user: "user_1", plan: "pro", tags: { tenant: "org_7" } },
+      claims: { user: "app:user_1", plan: "pro", tags: { tenant: "org_7" } },
       expiresAt: NOW + 60_000,
     });
     if (answer.kind !== "valid") throw new Error("not valid");
     expect(credentialOfJwt(answer)).toEqual({
-      ...{ kind: "jwt", issuer: "app", user: "user_1", plan: "pro", tags: { tenant: "org_7" } },
+      ...{ kind: "jwt", issuer: "app", user: "app:user_1", plan: "pro", tags: { tenant: "org_7" } },
     });
   });
 

@@ -4,7 +4,7 @@ import {
   BROWSER_UPLOADED_MAX_BYTES,
   BROWSER_UPLOADS_PER_DAY,
   isOwnScope,
-  limitsOf,
+  limitsOf as limitsOfCaller,
   shownLimits,
 } from "../../../../src/team/quota/caller-limits.ts";
 import { planSchema } from "../../../../src/team/quota/plan.ts";
@@ -17,6 +17,14 @@ const VISITOR = { visitor: "v1", network: null };
 const VISITOR_V6 = { visitor: "v1", network: "2001:db8:1::/48" };
 const USER = { visitor: null, network: null };
 const DAY = { per: "request", window: "1d" };
+type Caller = Parameters<typeof limitsOfCaller>[0];
+const limitsOf = (
+  limits: PlanLimit[],
+  kind: Caller["kind"],
+  subjects: Parameters<typeof limitsOfCaller>[1],
+  caps: Caller["caps"] = null,
+) => limitsOfCaller({ plan: { limits }, caps, kind }, subjects);
+
 /** Name, scope, kind, size and window of the limits that Sluice adds to a plan. */
 const added = (limits: PlanLimit[], kind: Parameters<typeof limitsOf>[1], subjects: Parameters<typeof limitsOf>[2]) =>
   limitsOf(limits, kind, subjects)

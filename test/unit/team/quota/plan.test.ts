@@ -31,7 +31,7 @@ describe("a plan", () => {
       retention: { records_days: null, files_days: null, inputs_days: null },
       uploads: { max_bytes: 1024 ** 3, browser_max_bytes: 10 * 1024 ** 2, types: null },
       origins: [],
-      webhooks: true,
+      webhooks: null,
       store_false: false,
       when_paused: "hold",
     });

@@ -31,8 +31,12 @@ export interface StartInput {
 export interface Viewer {
     team: string;
     user: string | null;
+    keyId: string | null;
 }
-export declare function isVisible(request: Pick<RequestState, "team" | "user">, viewer: Viewer): boolean;
+export declare function wholeTeam(team: string): Viewer;
+export declare function seesWholeTeam({ user, keyId }: Viewer): boolean;
+export declare function isVisible(request: Pick<RequestState, "team" | "user" | "keyId">, viewer: Viewer): boolean;
+export declare function isByClient({ chosenTags }: Pick<RequestSpec, "chosenTags">): boolean;
 export interface Waiting {
     reason: "pace" | "slot" | "upstream_paused";
     why: "locked" | "key_refused" | "failing" | "rate_limited" | null;

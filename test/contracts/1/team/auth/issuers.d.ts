@@ -28,9 +28,11 @@ export declare const issuerBodySchema: () => z.ZodObject<{
         RS512: "RS512";
     }>>>;
     user_claim: z.ZodDefault<z.ZodString>;
+    user_prefix: z.ZodOptional<z.ZodString>;
     plan_claim: z.ZodDefault<z.ZodNullable<z.ZodString>>;
     tag_claims: z.ZodDefault<z.ZodRecord<z.ZodString, z.ZodString>>;
 }, z.core.$strict>;
+export declare const ISSUERS_PER_TEAM_MAX = 10;
 export declare const issuerSchema: () => z.ZodObject<{
     name: z.ZodString;
     preset: z.ZodNullable<z.ZodEnum<{
@@ -60,6 +62,7 @@ export declare const issuerSchema: () => z.ZodObject<{
         RS512: "RS512";
     }>>;
     user_claim: z.ZodString;
+    user_prefix: z.ZodString;
     plan_claim: z.ZodNullable<z.ZodString>;
     tag_claims: z.ZodRecord<z.ZodString, z.ZodString>;
 }, z.core.$strip>;

@@ -10,6 +10,7 @@ export interface Subjects {
 }
 export type AppliedLimit = PlanLimit & {
     counts?: LimitCount;
+    setBy?: "operator";
 };
 export type ReadCounter = (counterId: string) => number;
 export interface CounterWrite {

@@ -19,6 +19,7 @@ export interface Hold extends CounterWrite {
     limit?: {
         name: string;
         scope: LimitScope;
+        setBy?: "operator";
     };
 }
 export interface LimitState {
@@ -28,6 +29,7 @@ export interface LimitState {
     window: LimitWindow | null;
     count: LimitCount | null;
     limit: number;
+    setBy: "plan" | "operator";
     used: number;
     remaining: number;
     resetAt: number | null;
@@ -39,6 +41,7 @@ export interface LimitViolation extends Violation {
     scope: LimitScope;
     per: LimitPer;
     window: LimitWindow | null;
+    setBy: "plan" | "operator";
 }
 export type QuotaCode = "quota_exceeded" | "visitor_limit" | "rate_limited";
 export type QuotaAnswer = {

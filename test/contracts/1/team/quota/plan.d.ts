@@ -154,7 +154,7 @@ export declare const planSchema: () => z.ZodObject<{
         types: z.ZodDefault<z.ZodNullable<z.ZodArray<z.ZodString>>>;
     }, z.core.$strict>>;
     origins: z.ZodDefault<z.ZodArray<z.ZodString>>;
-    webhooks: z.ZodDefault<z.ZodBoolean>;
+    webhooks: z.ZodDefault<z.ZodNullable<z.ZodBoolean>>;
     when_paused: z.ZodDefault<z.ZodEnum<{
         hold: "hold";
         refuse: "refuse";
@@ -179,4 +179,4 @@ export declare function unlistedTag({ tag_values: listed }: Pick<Plan, "tag_valu
 } | null;
 export declare function listedValues(listed: Plan["tag_values"], name: string): readonly string[] | null;
 export declare function matchesModel(patterns: readonly string[], model: string): boolean;
-export declare function modelAllowed(plan: Plan, model: string): boolean;
+export declare function modelAllowed(plan: Pick<Plan, "models">, model: string): boolean;
