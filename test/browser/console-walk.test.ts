@@ -123,7 +123,7 @@ describe("the rail", () => {
     ["admin alone", { scopes: ["admin"] }, ["Start", "Deliveries", "Keys", "Plans", "Webhooks", "Settings", "Audit"]],
     [
       "every scope",
-      { scopes: ["run", "read", "admin"] },
+      { scopes: ["run", "read", "mint", "admin"] },
       [...WATCH, "Deliveries", "Keys", "Plans", "Webhooks", "Settings", "Audit"],
     ],
   ])("of a key with %s holds what it opens", async (name, terms, screens) => {

@@ -27,7 +27,7 @@ describe("a team", () => {
     expect(await team.create({ id, name: "Again", by: SOMEBODY })).toEqual({ kind: "exists" });
     expect(await team.identify(credential)).toMatchObject({
       kind: "known",
-      identity: { team: id, kind: "secret", scopes: ["run", "read", "admin"], planName: "default", user: null },
+      identity: { team: id, kind: "secret", scopes: ["run", "read", "mint", "admin"], planName: "default", user: null },
     });
   });
 

@@ -11,6 +11,8 @@ import { Team } from "../../harness/team.ts";
 import { upstreamRequests } from "../../harness/upstream.ts";
 
 const ADA = "8ccaa7af-909f-44e7-84cb-67cdccb56be6";
+/** Her name with Sluice: the issuer is `app`. */
+const USER = `app:${ADA}`;
 
 test.beforeEach(() => serveKeys());
 /** What Supabase puts into an access token besides the standard claims, for a user of this plan. */
@@ -45,9 +47,9 @@ test("the Supabase preset needs the project's issuer alone, and the token tester
     return answer.body;
   };
   const good = await supabase.jwt(claimsOf());
-  expect(await test(good)).toMatchObject({ accepted: true, issuer: "app", user: ADA, plan: "default" });
+  expect(await test(good)).toMatchObject({ accepted: true, issuer: "app", user: USER, plan: "default" });
   const submitted = await holding(good).post("a cat");
-  expect([submitted.status, submitted.body.user]).toEqual([202, ADA]);
+  expect([submitted.status, submitted.body.user]).toEqual([202, USER]);
 
   const now = Math.floor(Date.now() / 1_000);
   const legacy = (claims: object) =>
@@ -100,7 +102,7 @@ test('the app draws "3 of 5 left today" from GET /v1/me, and what failed at the 
   expect(drawn(await ada.limits())).toBe("3 of 5 left today");
   expect(submitted.headers.get("RateLimit")).toMatch(/^"daily";r=3;t=\d+,/);
   const { headers, body } = await ada.ask<{ user: string; limits: Limit[] }>("GET", "/v1/me");
-  expect([headers.get("RateLimit"), body.user]).toEqual([submitted.headers.get("RateLimit"), ADA]);
+  expect([headers.get("RateLimit"), body.user]).toEqual([submitted.headers.get("RateLimit"), USER]);
   const midnight = Math.ceil((Date.now() + 1) / DAY_MS) * DAY_MS;
   expect(body.limits[0]?.reset).toBe(new Date(midnight).toISOString());
   expect(drawn(await bob.limits())).toBe("5 of 5 left today");

@@ -88,9 +88,13 @@ export const list = defineRoute({
   },
 });
 
-const OTHERS_KEY = refusal("forbidden", "`key` names another key: without the scope `read` a credential lists what it made.", {
-  hint: "Omit `key`, or use a key with the scope `read`.",
-});
+const OTHERS_KEY = refusal(
+  "forbidden",
+  "`key` names another key: without the scope `read` a credential lists what it made.",
+  {
+    hint: "Omit `key`, or use a key with the scope `read`.",
+  },
+);
 
 export const requestCountBody = lazy((z) =>
   z.object({
