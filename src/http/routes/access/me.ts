@@ -65,9 +65,13 @@ export async function clientSecretWire(
   return { user, secret, previous };
 }
 
-const OF_THE_TEAM = refusal("not_found", "A secret key has no secret of its own: its requests' deliveries are signed with the team's.", {
-  hint: "GET /v1/team/webhook_secret returns it; GET /v1/users/{id}/webhook_secret that of a user's client tokens and JWTs.",
-});
+const OF_THE_TEAM = refusal(
+  "not_found",
+  "A secret key has no secret of its own: its requests' deliveries are signed with the team's.",
+  {
+    hint: "GET /v1/team/webhook_secret returns it; GET /v1/users/{id}/webhook_secret that of a user's client tokens and JWTs.",
+  },
+);
 
 export const meRoutes: readonly Route[] = [
   defineRoute({
