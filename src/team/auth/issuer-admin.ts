@@ -88,7 +88,13 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
         return refused(adoptedUsersRefusal(issuer));
       }
       issuers.put(issuer);
-      audit.note(by, "issuer.written", issuer.name, { issuer: issuer.issuer, jwks_url: issuer.jwks_url, user_prefix: issuer.user_prefix }, now);
+      audit.note(
+        by,
+        "issuer.written",
+        issuer.name,
+        { issuer: issuer.issuer, jwks_url: issuer.jwks_url, user_prefix: issuer.user_prefix },
+        now,
+      );
       return { kind: "stored" as const };
     });
   }
