@@ -302,12 +302,9 @@ export class Uploads extends RpcTarget implements TeamUploads {
   #find({ id, user, keyId }: UploadName, now: number): FindUploadAnswer {
     const { uploads } = this.#stores;
     const upload = uploads.findUpload(id);
-    const isVisible =
-      upload !== null &&
-      upload.requestId === null &&
-      (user === null || upload.user === user) &&
-      (keyId === null || upload.keyId === keyId);
-    return isVisible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
+    const isSeen = (of: Upload): boolean => of.user === (user ?? of.user) && of.keyId === (keyId ?? of.keyId);
+    const visible = upload !== null && upload.requestId === null && isSeen(upload);
+    return visible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
   }
 
   /** Runs a decision about an upload that is not stored yet. */
