@@ -277,6 +277,7 @@ describe("checking", () => {
           per: "concurrent",
           window: null,
           limit: 2,
+          setBy: "plan",
           used: 2,
           resetAt: NOON + HOUR + 5_000,
         },
@@ -370,6 +371,7 @@ describe("a refusal", () => {
   test("names every limit that does not hold, its size, what is used and when it frees, and no other", () => {
     const own = requests(1, { name: "own", scope: "user", window: "1mo" });
     const wide = requests(99, { name: "wide" });
+    const byPlan = { setBy: "plan" };
     const books = ledger();
     books.admit([day, own, wide, minute], one, NOON);
     books.admit([day, wide, minute], one, NOON);
@@ -378,9 +380,27 @@ describe("a refusal", () => {
       code: "quota_exceeded",
       retryAfterS: null,
       violated: [
-        { name: "day", scope: "team", per: "request", window: "1d", limit: 2, used: 2, resetAt: TOMORROW },
-        { name: "own", scope: "user", per: "request", window: "1mo", limit: 1, used: 1, resetAt: NEXT_MONTH },
-        { name: "minute", scope: "team", per: "request", window: "1m", limit: 2, used: 2, resetAt: NOON + 30_000 },
+        { name: "day", scope: "team", per: "request", window: "1d", limit: 2, ...byPlan, used: 2, resetAt: TOMORROW },
+        {
+          name: "own",
+          scope: "user",
+          per: "request",
+          window: "1mo",
+          limit: 1,
+          ...byPlan,
+          used: 1,
+          resetAt: NEXT_MONTH,
+        },
+        {
+          name: "minute",
+          scope: "team",
+          per: "request",
+          window: "1m",
+          limit: 2,
+          ...byPlan,
+          used: 2,
+          resetAt: NOON + 30_000,
+        },
       ],
     });
   });
