@@ -19,9 +19,11 @@ function expiringStores(stores: TeamStores): ExpiringStore[] {
   return [counters, idempotency, keys, events, removals, deliveries, outbox, replayJobs, usage];
 }
 
-/** Deletes one batch of each store. If rows remain, the next alarm is due at once. */
+/** Deletes one batch of each store in which a row has expired. If rows remain, the next alarm is due at once. */
 export function cleanUp(stores: TeamStores, now: number): void {
-  for (const store of expiringStores(stores)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
+  for (const store of expiringStores(stores)) {
+    if ((store.nextExpiryAt() ?? Number.POSITIVE_INFINITY) <= now) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
+  }
 }
 
 /** When the next batch is due; null: never. */

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { DeliveryReport } from "../../../src/contracts/team-webhooks.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
+import type { Team } from "../../../src/team/team.ts";
 import { countRows, type Rows } from "../../harness/rows.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
@@ -63,10 +64,10 @@ async function fill(team: TeamObject, count: number): Promise<void> {
     const id = (kind: string) => `'${kind}' || printf('%020d', n)`;
     const request = { id: id("r"), key_id: "'k'", model: "'m'", user: "'anna'", tags: "'{}'", status: "'completed'" };
     const settled = { settled_at: "1", verdict: "'charge'", charged: "1", source: "'reserved'", holds: "'[]'" };
-    const place = `(SELECT max(swept, admits) FROM watermark) + n`;
+    const place = `(SELECT max(place) FROM request) + n`;
     insert("request", {
       ...{ ...request, ...settled, place, account: "'default'", key_name: "'Key'", terms: "'{}'", attention: "n % 2" },
-      ...{ created_at: "n", ended_at: "n", file_count: "0" },
+      ...{ created_at: `${now - HOUR_MS} + n`, ended_at: `${now - HOUR_MS} + n`, file_count: "0" },
     });
     insert("event", {
       id: id("e"),
@@ -120,7 +121,13 @@ async function fill(team: TeamObject, count: number): Promise<void> {
     });
     insert("mint", { key_id: "'k'", ip: id("x"), minted_until: later });
     insert("old_digest", { digest: id("g"), key_id: "'k'", valid_until: later });
-    insert("audit", { seq: "(SELECT max(seq) FROM audit) + n", at: "1", actor: "'k'", action: "'a'", detail: "'{}'" });
+    insert("audit", {
+      seq: "(SELECT max(seq) FROM audit) + n",
+      at: `${now}`,
+      actor: "'k'",
+      action: "'a'",
+      detail: "'{}'",
+    });
   });
 }
 
@@ -135,6 +142,7 @@ const CALLS = [
   "deliveries",
   "events",
   "uploads",
+  "alarm",
 ] as const;
 
 /** The rows that each call reads, in a team that holds so many rows of everything. */
@@ -176,11 +184,19 @@ async function readsWith(count: number): Promise<Record<(typeof CALLS)[number], 
     deliveries: await counted(() => stub.deliveries.list({ cursor: undefined, limit: 20 })),
     events: await counted(() => stub.events.feed({ after: null, types: null, limit: 20 })),
     uploads: await counted(() => stub.uploads.list({ user: null, cursor: undefined, limit: 20 })),
+    alarm: await counted(() => runInDurableObject(stubOf(team), (instance) => (instance as Team).alarm())),
   };
 }
 
-test("no call of the road reads more rows with 1,000 or 10,000 rows stored and owed than with none", async () => {
+test("no call of the road reads more rows with 1,000 or 10,000 rows stored and owed than with none", async ({
+  task,
+}) => {
   const [none, some, many] = [await readsWith(0), await readsWith(1_000), await readsWith(10_000)];
+  // `npm run bench:growth` prints them.
+  task.meta.growth = CALLS.map((call) => ({
+    call: `team: ${call}`,
+    reads: [none, some, many].map((each) => each[call].read),
+  }));
   for (const call of CALLS) {
     const [first, ...grown] = [none[call].read, some[call].read, many[call].read];
     for (const read of grown) expect(read, `${call}: ${first}, ${grown.join(", ")}`).toBeLessThanOrEqual(first * 1.1);
