@@ -1,4 +1,4 @@
-// The routes of the console, and what stands around every screen. A screen is a chunk of its own, loaded when it is opened.
+// The routes of the console, and what stands around every screen. Screens are loaded when one of their subject is opened.
 
 import { useEffect } from "preact/hooks";
 import { ErrorBoundary, LocationProvider, lazy, Route, Router, useLocation } from "preact-iso";

@@ -1,4 +1,4 @@
-// What the console computes for its screens: exact numbers, words for figures, the picture of a timeline, stacked days, worst cases.
+// What the console computes for its screens: exact numbers, words for figures, the picture of a timeline, stacked days.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,6 @@ import { parseEvent, readEvents, type StreamEvent } from "../../../console/src/a
 import { isExactNumber, parseJson, printJson } from "../../../console/src/api/json.ts";
 import { fileNameOf, mediaKind, sourceOf } from "../../../console/src/parts/files.ts";
 import { agoText, bytesText, durationText, moneyText, shortId } from "../../../console/src/parts/format.ts";
-import { ceilingText, worstCaseOf } from "../../../console/src/screens/keys/worst-case.ts";
 import { readTyped } from "../../../console/src/screens/requests/filters.ts";
 import { pictureOf, scaleOf, spentBy } from "../../../console/src/screens/requests/timeline.ts";
 import { gatewayPage } from "../../../console/src/screens/settings/gateway-page.ts";
@@ -191,76 +190,6 @@ describe("usage", () => {
     expect(monthOf("2026-11-30", 0, "2026-11-30")).toEqual({ from: "2026-11-01", to: "2026-11-30", name: "Nov 2026" });
     expect(monthOf("2026-01-15", -1, "2026-11-30")).toEqual({ from: "2025-12-01", to: "2025-12-31", name: "Dec 2025" });
     expect(monthOf("2026-02-01", 0, "2026-02-10").to).toBe("2026-02-10");
-  });
-});
-
-describe("the worst case of a key", () => {
-  const limit = (scope: string, usd: string, window: string) => ({
-    name: `${scope}-${window}`,
-    scope,
-    per: "usd",
-    limit: usd,
-    window,
-  });
-  const plan = (limits: unknown[], rest: Record<string, unknown> = {}) =>
-    ({ limits, unknown_price: "refuse", max_cost_per_request: null, ...rest }) as Parameters<typeof worstCaseOf>[0];
-
-  test.each([
-    ["a limit of the key a day", [limit("key", "2", "1d")], false, "$2.00", "$62.00", "key-1d"],
-    [
-      "the tighter of key and team",
-      [limit("key", "50", "1d"), limit("team", "20", "1d")],
-      false,
-      "$20.00",
-      "$620.00",
-      "team-1d",
-    ],
-    [
-      "a limit a month, which one day may use up",
-      [limit("team", "300", "1mo")],
-      false,
-      "$300.00",
-      "$300.00",
-      "team-1mo",
-    ],
-    [
-      "a day and a month",
-      [limit("key", "20", "1d"), limit("team", "300", "1mo")],
-      false,
-      "$20.00",
-      "$300.00",
-      "key-1d",
-    ],
-    ["a limit an hour", [limit("key", "1", "1h")], false, "$24.00", "$744.00", "key-1h"],
-    ["a member's own limit", [limit("user", "60", "1mo")], true, "$60.00", "$60.00", "user-1mo"],
-  ])("is bounded by %s", (_what, limits, isMember, day, month, by) => {
-    const worst = worstCaseOf(plan(limits), isMember);
-    expect([ceilingText(worst.day ?? 0), ceilingText(worst.month ?? 0), worst.by]).toEqual([day, month, by]);
-  });
-
-  test.each([
-    ["limits per visitor alone", [limit("visitor", "1", "1d"), limit("ip", "1", "1d")]],
-    ["limits per user of a key that names any", [limit("user", "1", "1d")]],
-    ["no limits", []],
-    [
-      "a count whose requests have no greatest cost",
-      [{ name: "n", scope: "key", per: "request", limit: 5, window: "1d" }],
-    ],
-  ])("has no ceiling by %s", (_what, limits) => {
-    expect(worstCaseOf(plan(limits), false)).toMatchObject({ day: null, month: null });
-  });
-
-  test("is bounded by a count, where each request has a greatest cost", () => {
-    const limits = [{ name: "n", scope: "key", per: "request", limit: 5, window: "1d" }];
-    expect(worstCaseOf(plan(limits, { max_cost_per_request: "0.5" }), false)).toMatchObject({
-      day: 2_500_000,
-      by: "n",
-    });
-  });
-
-  test("is never rounded down, and says what no USD limit counts", () => {
-    expect(ceilingText(10_001)).toBe("$0.02");
-    expect(worstCaseOf(plan([], { unknown_price: "allow" }), false).isOpenForUnknown).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 // A key on its way through the wizard: what was chosen, what the API is sent, and what is still missing. Pure.
 
 import type { NewKey, Plan } from "../../api/types.ts";
+import { linesOf } from "../../parts/lines.ts";
 import { demoTerms, type PlanTerms } from "../plans/presets.ts";
 
 export const KINDS = ["server", "member", "page", "admin"] as const;
@@ -56,13 +57,6 @@ export function emptyDraft(kind: Kind): Draft {
   };
 }
 
-export function linesOf(text: string): string[] {
-  return text
-    .split(/[\n,]/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-}
-
 /** What must be filled in first, by field. */
 export function missingIn(draft: Draft): Partial<Record<keyof Draft, string>> {
   const missing: Partial<Record<keyof Draft, string>> = {};
@@ -102,7 +96,7 @@ export function newPlanTerms(draft: Draft): Partial<PlanTerms> {
 export function planOf(draft: Draft, plans: readonly Plan[], teamPlan: string) {
   if (draft.plan === NEW_PLAN) {
     const { limits = [], unknown_price = "allow" } = newPlanTerms(draft);
-    return { limits, unknown_price, max_cost_per_request: null };
+    return { limits, unknown_price, assumed_cost: null, max_cost_per_request: null };
   }
   return plans.find(({ name }) => name === (draft.plan === "" ? teamPlan : draft.plan)) ?? null;
 }

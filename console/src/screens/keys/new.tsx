@@ -84,18 +84,16 @@ interface FormProps {
 
 function Form({ draft, change, choose, plans, teamPlan, onMade }: FormProps) {
   const [isTried, setTried] = useState(false);
-  const [isSure, setSure] = useState(false);
   const [isRunning, setRunning] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const missing = missingIn(draft);
   const faults = isTried ? missing : {};
   const plan = planOf(draft, plans, teamPlan);
-  const worst = plan === null ? null : worstCaseOf(plan, draft.kind === "member");
-  const needsSure = draft.kind === "page" && worst !== null && (worst.day === null || worst.isOpenForUnknown);
+  const worst = plan === null ? null : worstCaseOf(plan, draft.kind);
   const create = async (event: Event) => {
     event.preventDefault();
     setTried(true);
-    if (Object.keys(missing).length > 0 || (needsSure && !isSure)) {
+    if (Object.keys(missing).length > 0) {
       requestAnimationFrame(() => document.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
       return;
     }
@@ -131,17 +129,6 @@ function Form({ draft, change, choose, plans, teamPlan, onMade }: FormProps) {
         <LimitsStep draft={draft} change={change} faults={faults} plans={plans} teamPlan={teamPlan} />
       </fieldset>
       {worst === null ? null : <WorstCaseNote worst={worst} isPage={draft.kind === "page"} />}
-      {needsSure ? (
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={isSure}
-            aria-invalid={isTried && !isSure}
-            onChange={(event) => setSure(event.currentTarget.checked)}
-          />
-          <span>Create it although nothing stops what strangers may spend</span>
-        </label>
-      ) : null}
       {problem === null ? null : <ProblemNote problem={problem} />}
       <div class="actions">
         <button type="submit" class="button primary large" disabled={isRunning}>

@@ -13,16 +13,20 @@ export function WorstCaseNote({ worst, isPage }: { worst: WorstCase; isPage: boo
     );
   }
   const month = worst.month === null ? "" : `, ${ceilingText(worst.month)} in a month of 31`;
+  const isOpen = worst.unknown === "uncounted";
   return (
     <Note
-      tone={worst.isOpenForUnknown ? "wait" : "ok"}
-      icon={worst.isOpenForUnknown ? "triangle-alert" : "shield"}
+      tone={isOpen ? "wait" : "ok"}
+      icon={isOpen ? "triangle-alert" : "shield"}
       title={`Worst case: ${ceilingText(worst.day)} a day${month}`}
     >
-      Stopped by <code>{worst.by}</code>, whatever {whoever} do.
-      {worst.isOpenForUnknown
-        ? " But the plan lets requests of unknown price run, and those count towards no USD limit."
-        : ""}
+      Stopped by <code>{worst.by}</code>, whatever {whoever} do.{UNKNOWN_WORDS[worst.unknown]}
     </Note>
   );
 }
+
+const UNKNOWN_WORDS: Record<WorstCase["unknown"], string> = {
+  refused: " Requests of unknown price are refused.",
+  assumed: " A request of unknown price counts with what the plan assumes, and may turn out dearer.",
+  uncounted: " But the plan lets requests of unknown price run, and those count towards no USD limit.",
+};

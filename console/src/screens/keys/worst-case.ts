@@ -1,6 +1,7 @@
 // The most that a key can cost, by the limits of its plan: what the wizard says before the key exists. Pure; amounts are micro-USD.
 
 import type { Plan } from "../../api/types.ts";
+import type { Kind } from "./draft.ts";
 
 type PlanLimit = Plan["limits"][number];
 
@@ -15,16 +16,15 @@ export interface WorstCase {
   month: number | null;
   /** The limit that stops a day first. */
   by: string | null;
-  /** Requests of unknown price run, and count towards no USD limit. */
-  isOpenForUnknown: boolean;
+  /** What becomes of requests of unknown price: they may count nothing towards limits, or what the plan assumes. */
+  unknown: "refused" | "assumed" | "uncounted";
 }
 
-/** `isMember`: the key is bound to one user, so limits per user hold for all of it. */
-export function worstCaseOf(
-  plan: Pick<Plan, "limits" | "unknown_price" | "max_cost_per_request">,
-  isMember: boolean,
-): WorstCase {
-  const scopes = new Set<string>(isMember ? ["team", "key", "user"] : ["team", "key"]);
+type Terms = Pick<Plan, "limits" | "unknown_price" | "assumed_cost" | "max_cost_per_request">;
+
+/** A member's key is bound to one user, so limits per user hold for all of it. */
+export function worstCaseOf(plan: Terms, kind: Kind): WorstCase {
+  const scopes = new Set<string>(kind === "member" ? ["team", "key", "user"] : ["team", "key"]);
   const bounds = plan.limits
     .filter(({ scope }) => scopes.has(scope))
     .flatMap((limit) => boundOf(limit, plan.max_cost_per_request));
@@ -34,8 +34,15 @@ export function worstCaseOf(
     day: day?.perDay ?? null,
     month: monthly?.perMonth ?? null,
     by: day?.name ?? null,
-    isOpenForUnknown: plan.unknown_price === "allow",
+    unknown: unknownOf(plan, kind),
   };
+}
+
+/** Visitors of a page are refused what would count nothing: docs/decisions/strangers.md. */
+function unknownOf({ unknown_price, assumed_cost }: Terms, kind: Kind): WorstCase["unknown"] {
+  if (unknown_price === "refuse") return "refused";
+  if (assumed_cost !== null) return "assumed";
+  return kind === "page" ? "refused" : "uncounted";
 }
 
 interface Bound {

@@ -3,11 +3,12 @@
 import { Icon } from "../../parts/icon.tsx";
 import { Empty } from "../../parts/states.tsx";
 import type { PlanLimit } from "./presets.ts";
-import { limitWords, PER_WORDS, SCOPE_WORDS, WINDOW_WORDS } from "./words.ts";
+import { COUNT_WORDS, isCounted, limitWords, PER_WORDS, SCOPE_WORDS, WINDOW_WORDS } from "./words.ts";
 
-const SCOPES = Object.keys(SCOPE_WORDS);
+const SCOPES = Object.keys(SCOPE_WORDS) as (keyof typeof SCOPE_WORDS)[];
 const PERS = Object.keys(PER_WORDS) as PlanLimit["per"][];
 const WINDOWS = Object.keys(WINDOW_WORDS) as (keyof typeof WINDOW_WORDS)[];
+const COUNTS = Object.keys(COUNT_WORDS) as (keyof typeof COUNT_WORDS)[];
 const TAG = "tag:";
 
 export function LimitRows({ limits, change }: { limits: readonly PlanLimit[]; change: (limits: PlanLimit[]) => void }) {
@@ -126,8 +127,30 @@ function LimitRow({ limit, put }: { limit: PlanLimit; put: (limit: PlanLimit) =>
           </select>
         </label>
       )}
+      {isCounted(limit.per) ? (
+        <label class="field">
+          <span>Counting</span>
+          <select value={countOf(limit) ?? ""} onChange={(event) => put(withCount(limit, event.currentTarget.value))}>
+            <option value="">by who calls</option>
+            {COUNTS.map((count) => (
+              <option key={count} value={count}>
+                {COUNT_WORDS[count]}
+              </option>
+            ))}
+          </select>
+        </label>
+      ) : null}
     </>
   );
+}
+
+function countOf(limit: PlanLimit): string | undefined {
+  return "count" in limit ? limit.count : undefined;
+}
+
+function withCount(limit: PlanLimit, count: string): PlanLimit {
+  const { count: _before, ...rest } = { count: undefined, ...limit };
+  return (count === "" ? rest : { ...rest, count }) as PlanLimit;
 }
 
 /** USD are text as typed; whole numbers are numbers; what is neither goes to the API as typed, which names the fault. */
@@ -137,7 +160,7 @@ function withAmount(limit: PlanLimit, text: string): PlanLimit {
 }
 
 function withPer(limit: PlanLimit, per: PlanLimit["per"]): PlanLimit {
-  const { window = "1d", ...rest } = limit;
+  const { window = "1d", ...rest } = isCounted(per) ? limit : withCount(limit, "");
   const amount = per === "usd" ? String(limit.limit) : Number(limit.limit);
   return { ...rest, per, limit: amount, ...(per === "concurrent" ? {} : { window }) } as PlanLimit;
 }

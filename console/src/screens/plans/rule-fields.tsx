@@ -1,14 +1,14 @@
 // The rules of a plan beside its limits: models, inputs, money, how long things are kept.
 
-import { useState } from "preact/hooks";
-import { printJson } from "../../api/json.ts";
 import { Field } from "../../parts/field.tsx";
-import { linesOf } from "../keys/draft.ts";
+import { bytesText } from "../../parts/format.ts";
 import type { EditedTerms } from "./editor.tsx";
+import { Check, Count, JsonField, Lines, Usd } from "./rule-controls.tsx";
 
 export function RuleFields({ terms, change }: { terms: EditedTerms; change: (changes: EditedTerms) => void }) {
   const models = terms.models ?? { allow: ["**"], deny: [] };
   const retention = terms.retention ?? { records_days: null, files_days: null, inputs_days: null };
+  const uploads = terms.uploads ?? UPLOADS;
   return (
     <div class="stack">
       <fieldset class="step">
@@ -55,21 +55,24 @@ export function RuleFields({ terms, change }: { terms: EditedTerms; change: (cha
             lines={terms.require_tags ?? []}
             onChange={(tags) => change({ require_tags: tags })}
           />
+          <JsonField
+            label="Allowed values of tags"
+            hint='By tag, as {"client": ["acme", "globex"]}. Others are refused; a tag that is not named may have any.'
+            value={terms.tag_values ?? {}}
+            onChange={(values) => change({ tag_values: values as EditedTerms["tag_values"] & object })}
+          />
         </div>
       </fieldset>
       <fieldset class="step">
         <legend>Money</legend>
         <div class="fields">
-          <Field label="Most that one request may cost" hint="In USD, by its estimate. Empty: no limit.">
-            <input
-              inputMode="decimal"
-              value={terms.max_cost_per_request ?? ""}
-              onInput={(event) =>
-                change({ max_cost_per_request: event.currentTarget.value === "" ? null : event.currentTarget.value })
-              }
-            />
-          </Field>
-          <Field label="Requests of unknown price" hint="Where they are allowed, they count towards no USD limit.">
+          <Usd
+            label="Most that one request may cost"
+            hint="In USD, by its estimate. Empty: no limit."
+            usd={terms.max_cost_per_request ?? null}
+            onChange={(max_cost_per_request) => change({ max_cost_per_request })}
+          />
+          <Field label="Requests of unknown price" hint={unknownHint(terms)}>
             <select
               value={terms.unknown_price ?? "allow"}
               onChange={(event) => change({ unknown_price: event.currentTarget.value as "allow" | "refuse" })}
@@ -78,6 +81,14 @@ export function RuleFields({ terms, change }: { terms: EditedTerms; change: (cha
               <option value="refuse">are refused</option>
             </select>
           </Field>
+          {terms.unknown_price === "refuse" ? null : (
+            <Usd
+              label="An unknown price counts as"
+              hint="In USD, towards limits. What the request cost stays unknown. Empty: nothing."
+              usd={terms.assumed_cost ?? null}
+              onChange={(assumed_cost) => change({ assumed_cost })}
+            />
+          )}
           <Check
             label="Charge what a model refuses with 422"
             hint="fal may bill it."
@@ -95,20 +106,46 @@ export function RuleFields({ terms, change }: { terms: EditedTerms; change: (cha
       <fieldset class="step">
         <legend>Kept for</legend>
         <div class="fields three">
-          <Days
+          <Count
             label="Records"
-            days={retention.records_days}
+            hint={DAYS_HINT}
+            count={retention.records_days}
             onChange={(records_days) => change({ retention: { ...retention, records_days } })}
           />
-          <Days
+          <Count
             label="Files"
-            days={retention.files_days}
+            hint={DAYS_HINT}
+            count={retention.files_days}
             onChange={(files_days) => change({ retention: { ...retention, files_days } })}
           />
-          <Days
+          <Count
             label="Inputs"
-            days={retention.inputs_days}
+            hint={DAYS_HINT}
+            count={retention.inputs_days}
             onChange={(inputs_days) => change({ retention: { ...retention, inputs_days } })}
+          />
+        </div>
+      </fieldset>
+      <fieldset class="step">
+        <legend>Uploads</legend>
+        <div class="fields three">
+          <Count
+            label="Largest file"
+            hint={bytesHint(uploads.max_bytes)}
+            count={uploads.max_bytes}
+            onChange={(bytes) => change({ uploads: { ...uploads, max_bytes: bytes ?? 0 } })}
+          />
+          <Count
+            label="Largest file of a browser"
+            hint={`${bytesHint(uploads.browser_max_bytes)} By client tokens, visitors and users' JWTs.`}
+            count={uploads.browser_max_bytes}
+            onChange={(bytes) => change({ uploads: { ...uploads, browser_max_bytes: bytes ?? 0 } })}
+          />
+          <Lines
+            label="Content types"
+            hint="One a line, as image/*. Empty: all that models take."
+            lines={uploads.types ?? []}
+            onChange={(types) => change({ uploads: { ...uploads, types: types.length === 0 ? null : types } })}
           />
         </div>
       </fieldset>
@@ -130,13 +167,24 @@ export function RuleFields({ terms, change }: { terms: EditedTerms; change: (cha
               <option value="refuse">are refused</option>
             </select>
           </Field>
-          <Field label="The same request again within seconds" hint="Gets the request that exists. 0: never.">
-            <input
-              inputMode="numeric"
-              value={String(terms.dedupe_s ?? 0)}
-              onInput={(event) => change({ dedupe_s: Number(event.currentTarget.value.replace(/\D/g, "")) })}
-            />
-          </Field>
+          <Count
+            label="The same request again within seconds"
+            hint="Gets the request that exists. 0: never."
+            count={terms.dedupe_s ?? 0}
+            onChange={(seconds) => change({ dedupe_s: seconds ?? 0 })}
+          />
+          <Count
+            label="Seconds that a status call waits for a change"
+            hint="For fal's and Maton's clients. 0: they ask again and again."
+            count={terms.hold_s ?? 10}
+            onChange={(seconds) => change({ hold_s: seconds ?? 0 })}
+          />
+          <Count
+            label="Seconds that the URL of a file works"
+            hint="Makes files private. Empty: URLs do not expire."
+            count={terms.file_link_s ?? null}
+            onChange={(file_link_s) => change({ file_link_s })}
+          />
           <Field label="webhook_url may be set by" hint="A client's deliveries are signed with a secret of its user.">
             <select
               value={String(terms.webhooks ?? null)}
@@ -153,123 +201,22 @@ export function RuleFields({ terms, change }: { terms: EditedTerms; change: (cha
   );
 }
 
+const DAYS_HINT = "Days. Empty: for good.";
+/** As the API has them where a plan says nothing. */
+const UPLOADS = { max_bytes: 1_073_741_824, browser_max_bytes: 10_485_760, types: null };
 const WEBHOOKS: Record<string, boolean> = { true: true, false: false };
 
 function inputOf(terms: EditedTerms): NonNullable<EditedTerms["input"]> {
   return terms.input ?? { max: {}, force: {}, forbid: [] };
 }
 
-function Lines({
-  label,
-  hint,
-  lines,
-  onChange,
-}: {
-  label: string;
-  hint: string;
-  lines: readonly string[];
-  onChange: (lines: string[]) => void;
-}) {
-  const [text, setText] = useState(lines.join("\n"));
-  return (
-    <Field label={label} hint={hint}>
-      <textarea
-        rows={3}
-        spellcheck={false}
-        value={text}
-        onInput={(event) => {
-          setText(event.currentTarget.value);
-          onChange(linesOf(event.currentTarget.value));
-        }}
-      />
-    </Field>
-  );
+function bytesHint(bytes: number): string {
+  return `In bytes: ${bytesText(bytes)}.`;
 }
 
-function JsonField({
-  label,
-  hint,
-  value,
-  onChange,
-}: {
-  label: string;
-  hint: string;
-  value: object;
-  onChange: (value: object) => void;
-}) {
-  const [text, setText] = useState(printJson(value));
-  const [isWrong, setWrong] = useState(false);
-  return (
-    <Field
-      label={label}
-      hint={hint}
-      fault={isWrong ? "This is no JSON object yet; the saved one holds until it is." : undefined}
-    >
-      <textarea
-        rows={3}
-        spellcheck={false}
-        value={text}
-        onInput={(event) => {
-          setText(event.currentTarget.value);
-          const parsed = objectIn(event.currentTarget.value);
-          setWrong(parsed === null);
-          if (parsed !== null) onChange(parsed);
-        }}
-      />
-    </Field>
-  );
-}
-
-function objectIn(text: string): object | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function Days({
-  label,
-  days,
-  onChange,
-}: {
-  label: string;
-  days: number | null;
-  onChange: (days: number | null) => void;
-}) {
-  return (
-    <Field label={label} hint="Days. Empty: for good.">
-      <input
-        inputMode="numeric"
-        value={days === null ? "" : String(days)}
-        onInput={(event) => {
-          const digits = event.currentTarget.value.replace(/\D/g, "");
-          onChange(digits === "" ? null : Number(digits));
-        }}
-      />
-    </Field>
-  );
-}
-
-function Check({
-  label,
-  hint,
-  isOn,
-  onChange,
-}: {
-  label: string;
-  hint?: string;
-  isOn: boolean;
-  onChange: (isOn: boolean) => void;
-}) {
-  return (
-    <label class="check">
-      <input type="checkbox" checked={isOn} onChange={(event) => onChange(event.currentTarget.checked)} />
-      <span>
-        {label}
-        {hint === undefined ? null : <span class="sub-line">{hint}</span>}
-      </span>
-    </label>
-  );
+/** What an allowed request of unknown price counts, and for whom it is refused all the same. */
+function unknownHint({ unknown_price, assumed_cost }: EditedTerms): string {
+  if (unknown_price === "refuse") return "Give models a price to let them run.";
+  if (assumed_cost) return "Each counts with what is said beside.";
+  return "They count towards no USD limit. Visitors of a publishable key are refused.";
 }

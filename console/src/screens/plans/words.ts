@@ -3,12 +3,13 @@
 import { bytesText, countText, moneyText } from "../../parts/format.ts";
 import type { PlanLimit } from "./presets.ts";
 
-export const SCOPE_WORDS: Record<string, string> = {
+export const SCOPE_WORDS: Record<Exclude<PlanLimit["scope"], `tag:${string}`>, string> = {
   team: "team",
   key: "key",
   user: "user",
   visitor: "visitor",
   ip: "address",
+  network: "network",
 };
 
 export const WINDOW_WORDS = { "1m": "minute", "1h": "hour", "1d": "day", "1mo": "month" } as const;
@@ -22,15 +23,31 @@ export const PER_WORDS: Record<PlanLimit["per"], string> = {
   upload_byte: "bytes of uploads",
 };
 
-export function scopeWord(scope: string): string {
-  return SCOPE_WORDS[scope] ?? (scope.startsWith("tag:") ? `value of tag ${scope.slice(4)}` : scope);
+/** What a limit counts; without it, who calls decides. */
+export const COUNT_WORDS: Record<NonNullable<CountedLimit["count"]>, string> = {
+  admitted: "all that is let in",
+  completed: "not what ends uncharged",
+};
+
+type CountedLimit = Extract<PlanLimit, { count?: unknown }>;
+
+/** Whether a limit may say what it counts. */
+export function isCounted(per: PlanLimit["per"]): boolean {
+  return per === "request" || per === "upload" || per === "upload_byte";
 }
 
-/** `$20 per team and day`, `3 requests per visitor and day`, `10 open requests per user`. */
-export function limitWords({ scope, per, limit, window }: PlanLimit): string {
+export function scopeWord(scope: string): string {
+  if (scope.startsWith("tag:")) return `value of tag ${scope.slice(4)}`;
+  return (SCOPE_WORDS as Record<string, string>)[scope] ?? scope;
+}
+
+/** `$20 per team and day`, `3 requests per visitor and day, all that is let in`, `10 open requests per user`. */
+export function limitWords(planLimit: PlanLimit): string {
+  const { scope, per, limit, window } = planLimit;
   const who = scopeWord(scope);
   const span = window === undefined ? "" : ` and ${WINDOW_WORDS[window]}`;
-  return `${amountWords(per, limit)} per ${who}${span}`;
+  const count = "count" in planLimit && planLimit.count !== undefined ? `, ${COUNT_WORDS[planLimit.count]}` : "";
+  return `${amountWords(per, limit)} per ${who}${span}${count}`;
 }
 
 export function amountWords(per: PlanLimit["per"], amount: number | string): string {
