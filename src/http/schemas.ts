@@ -2,7 +2,7 @@
 // camel case in code.
 
 import type * as z from "zod";
-import type { NamedPlan } from "../contracts/team-admin.ts";
+import type { NamedPlan } from "../contracts/team-plans.ts";
 import { LIMIT_COUNTS, LIMIT_PERS } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
 import { lazy, zod } from "../platform/schema.ts";
@@ -10,6 +10,8 @@ import { DAY_MS, isoTime } from "../platform/time.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import { planNameSchema, planSchema } from "../team/quota/plan.ts";
+import { planTerms } from "../team/quota/plan-wire.ts";
+import { WINDOW_WORDS, windowWord } from "../team/quota/windows.ts";
 import { headerText } from "./header-text.ts";
 
 /** Items of a list page where `limit` is left out. */
@@ -86,7 +88,7 @@ export function csvHeaders(fileName: string): Record<string, string> {
 export const planBody = lazy(() => planSchema().extend({ name: planNameSchema() }));
 
 export function planWire({ name, plan }: NamedPlan): z.input<ReturnType<typeof planBody>> {
-  return { name, ...plan };
+  return { name, ...planTerms(plan) };
 }
 
 export function listBody<S extends z.ZodType>(item: S) {
@@ -103,7 +105,7 @@ export const limitBody = lazy((z) =>
     name: z.string(),
     scope: z.string(),
     per: z.enum(LIMIT_PERS),
-    window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
+    window: z.enum(WINDOW_WORDS).nullable().describe("Null for limits without a window."),
     count: z
       .enum(LIMIT_COUNTS)
       .nullable()
@@ -129,6 +131,7 @@ export function limitWire({
   used,
   remaining,
   resetAt,
+  window,
   setBy,
   ...rest
 }: LimitState): z.input<ReturnType<typeof limitBody>> {
@@ -136,6 +139,7 @@ export function limitWire({
   return {
     ...rest,
     per,
+    window: window === null ? null : windowWord(window),
     set_by: setBy,
     reset: isoTime(resetAt),
     limit: shown(limit),

@@ -20,12 +20,16 @@ import type { listedDelivery, replayBody } from "../../../src/http/routes/webhoo
 import type { endpointBody } from "../../../src/http/routes/webhooks/endpoint-schemas.ts";
 import type { limitBody, planBody } from "../../../src/http/schemas.ts";
 import type { requestBody, requestSummaryBody } from "../../../src/requests/view/request-object.ts";
+import type { WindowWord } from "../../../src/team/quota/windows.ts";
 import type { feedLine } from "../../../src/webhooks/events.ts";
 
 export type Me = z.output<ReturnType<typeof meBody>>;
 export type Scope = Me["key"]["scopes"][number];
 export type Limit = z.output<ReturnType<typeof limitBody>>;
-export type Plan = z.output<ReturnType<typeof planBody>>;
+type StoredPlan = z.output<ReturnType<typeof planBody>>;
+/** Windows are words on the wire. */
+type InWords<L> = L extends { window: string } ? Omit<L, "window"> & { window: WindowWord } : L;
+export type Plan = Omit<StoredPlan, "limits"> & { limits: InWords<StoredPlan["limits"][number]>[] };
 export type Health = z.output<ReturnType<typeof healthBody>>;
 export type CheckReport = z.output<ReturnType<typeof checkBody>>;
 export type Upstream = z.output<ReturnType<typeof upstreamBody>>;

@@ -113,7 +113,6 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Limit.name": "Name of the limit in the plan.",
   "Limit.scope": "Whose requests are counted together.",
   "Limit.per": "What is counted.",
-  "Limit.window": "Time in which it is counted; null for concurrent requests.",
 
   "Price.unit": "What is counted: requests, images, megapixels, seconds or thousands of characters.",
   "Price.usd": "Price of a unit in USD.",

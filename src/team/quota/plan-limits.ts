@@ -6,6 +6,7 @@ import { microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
 import { nearest } from "../../platform/suggest.ts";
 import { TAG_TEXT_MAX_CHARS } from "../../platform/validate.ts";
+import { type LimitWindow, limitWindow } from "./windows.ts";
 
 /** USD amount as decimal text, stored as written ("5", "0.003"). */
 export const usdSchema = lazy((z) =>
@@ -41,12 +42,6 @@ const limitScope = lazy((z) =>
     .describe(
       "Requests that share one counter. `visitor` is the person whom a publishable key's exchange made, `ip` an IPv4 address or an IPv6 /64, `network` an IPv6 /48; `tag:client` keeps one counter for each value of the tag `client`.",
     ),
-);
-
-const limitWindow = lazy((z) =>
-  z
-    .enum(["1m", "1h", "1d", "1mo"])
-    .describe("`1m` and `1h` are sliding windows; `1d` and `1mo` are calendar days and months in UTC."),
 );
 
 const limitCount = lazy((z) =>
@@ -132,7 +127,7 @@ export type LimitScope = PlanLimit["scope"];
 export type LimitCount = (typeof LIMIT_COUNTS)[number];
 /** A parsed scope. */
 export type CountedFor = { kind: (typeof COUNTED_FOR)[number] } | { kind: "tag"; name: string };
-export type LimitWindow = z.output<ReturnType<typeof limitWindow>>;
+export type { LimitWindow };
 
 export function countedFor(scope: LimitScope): CountedFor {
   switch (scope) {

@@ -6,7 +6,7 @@ import { limitsKeyMoney, planSchema } from "../../../src/team/quota/plan.ts";
 
 const limitOf = (per: string, scope: string) => ({
   limits: [
-    { name: "only", scope, per, limit: per === "usd" ? "1" : 1, ...(per === "concurrent" ? {} : { window: "1d" }) },
+    { name: "only", scope, per, limit: per === "usd" ? "1" : 1, ...(per === "concurrent" ? {} : { window: "day" }) },
   ],
 });
 

@@ -18,52 +18,52 @@ describe("the worst case of a key", () => {
     >[0];
 
   test.each([
-    ["a limit of the key a day", [limit("key", "2", "1d")], "server", "$2.00", "$62.00", "key-1d"],
+    ["a limit of the key a day", [limit("key", "2", "day")], "server", "$2.00", "$62.00", "key-day"],
     [
       "the tighter of key and team",
-      [limit("key", "50", "1d"), limit("team", "20", "1d")],
+      [limit("key", "50", "day"), limit("team", "20", "day")],
       "server",
       "$20.00",
       "$620.00",
-      "team-1d",
+      "team-day",
     ],
     [
       "a limit a month, which one day may use up",
-      [limit("team", "300", "1mo")],
+      [limit("team", "300", "month")],
       "server",
       "$300.00",
       "$300.00",
-      "team-1mo",
+      "team-month",
     ],
     [
       "a day and a month",
-      [limit("key", "20", "1d"), limit("team", "300", "1mo")],
+      [limit("key", "20", "day"), limit("team", "300", "month")],
       "server",
       "$20.00",
       "$300.00",
-      "key-1d",
+      "key-day",
     ],
-    ["a limit an hour", [limit("key", "1", "1h")], "server", "$24.00", "$744.00", "key-1h"],
-    ["a member's own limit", [limit("user", "60", "1mo")], "member", "$60.00", "$60.00", "user-1mo"],
+    ["a limit an hour", [limit("key", "1", "hour")], "server", "$24.00", "$744.00", "key-hour"],
+    ["a member's own limit", [limit("user", "60", "month")], "member", "$60.00", "$60.00", "user-month"],
   ] as const)("is bounded by %s", (_what, limits, kind, day, month, by) => {
     const worst = worstCaseOf(plan(limits), kind);
     expect([ceilingText(worst.day ?? 0), ceilingText(worst.month ?? 0), worst.by]).toEqual([day, month, by]);
   });
 
   test.each([
-    ["limits per visitor alone", [limit("visitor", "1", "1d"), limit("ip", "1", "1d")]],
-    ["limits per user of a key that names any", [limit("user", "1", "1d")]],
+    ["limits per visitor alone", [limit("visitor", "1", "day"), limit("ip", "1", "day")]],
+    ["limits per user of a key that names any", [limit("user", "1", "day")]],
     ["no limits", []],
     [
       "a count whose requests have no greatest cost",
-      [{ name: "n", scope: "key", per: "request", limit: 5, window: "1d" }],
+      [{ name: "n", scope: "key", per: "request", limit: 5, window: "day" }],
     ],
   ])("has no ceiling by %s", (_what, limits) => {
     expect(worstCaseOf(plan(limits), "server")).toMatchObject({ day: null, month: null });
   });
 
   test("is bounded by a count, where each request has a greatest cost", () => {
-    const limits = [{ name: "n", scope: "key", per: "request", limit: 5, window: "1d" }];
+    const limits = [{ name: "n", scope: "key", per: "request", limit: 5, window: "day" }];
     expect(worstCaseOf(plan(limits, { max_cost_per_request: "0.5" }), "server")).toMatchObject({
       day: 2_500_000,
       by: "n",
@@ -94,13 +94,13 @@ describe("the worst case of a key", () => {
 
 describe("a limit in words", () => {
   test.each([
-    [{ scope: "network", per: "request", limit: 300, window: "1d" }, "300 requests per network and day"],
+    [{ scope: "network", per: "request", limit: 300, window: "day" }, "300 requests per network and day"],
     [
-      { scope: "user", per: "upload", limit: 1, window: "1d", count: "admitted" },
+      { scope: "user", per: "upload", limit: 1, window: "day", count: "admitted" },
       "1 upload per user and day, all that is let in",
     ],
     [
-      { scope: "tag:client", per: "request", limit: 5, window: "1h", count: "completed" },
+      { scope: "tag:client", per: "request", limit: 5, window: "hour", count: "completed" },
       "5 requests per value of tag client and hour, not what ends uncharged",
     ],
     [{ scope: "team", per: "concurrent", limit: 40 }, "40 open requests per team"],

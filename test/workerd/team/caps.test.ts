@@ -8,7 +8,7 @@ import { newKey, type Team } from "../../harness/team.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const OTHER = "fal-ai/flux/dev";
-const ONE_A_DAY = { name: "team-day", scope: "team", per: "request", limit: 1, window: "1d" };
+const ONE_A_DAY = { name: "team-day", scope: "team", per: "request", limit: 1, window: "day" };
 
 interface Limit {
   name: string;

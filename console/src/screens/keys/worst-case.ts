@@ -8,7 +8,7 @@ type PlanLimit = Plan["limits"][number];
 const DAYS_PER_MONTH = 31;
 const MICRO = 1_000_000;
 /** How often the window of a limit passes in a day. */
-const WINDOWS_PER_DAY = { "1m": 1_440, "1h": 24, "1d": 1, "1mo": 1 } as const;
+const WINDOWS_PER_DAY = { minute: 1_440, hour: 24, day: 1, month: 1 } as const;
 
 export interface WorstCase {
   /** Null: no limit stops it. */
@@ -61,7 +61,7 @@ function boundOf(limit: PlanLimit, maxCost: string | null): Bound[] {
         : null;
   if (perWindow === null || limit.window === undefined) return [];
   const perDay = perWindow * WINDOWS_PER_DAY[limit.window];
-  return [{ name: limit.name, perDay, perMonth: limit.window === "1mo" ? perWindow : perDay * DAYS_PER_MONTH }];
+  return [{ name: limit.name, perDay, perMonth: limit.window === "month" ? perWindow : perDay * DAYS_PER_MONTH }];
 }
 
 function leastOf(bounds: readonly Bound[], by: (bound: Bound) => number): Bound | null {

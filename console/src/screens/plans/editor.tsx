@@ -106,7 +106,7 @@ function Editor({
     event.preventDefault();
     if (parsed === null) return;
     setRunning(true);
-    const answer = await callApi<Plan>("PUT", `/v1/plans/${name}`, { body: parsed });
+    const answer = await callApi<Plan>("PUT", `/v1/plans/${name}?replace=true`, { body: parsed });
     setRunning(false);
     setProblem(answer.ok ? null : answer.problem);
     if (!answer.ok) return;

@@ -3,11 +3,10 @@
 import { Icon } from "../../parts/icon.tsx";
 import { Empty } from "../../parts/states.tsx";
 import type { PlanLimit } from "./presets.ts";
-import { COUNT_WORDS, isCounted, limitWords, PER_WORDS, SCOPE_WORDS, WINDOW_WORDS } from "./words.ts";
+import { COUNT_WORDS, isCounted, limitWords, PER_WORDS, SCOPE_WORDS, WINDOWS } from "./words.ts";
 
 const SCOPES = Object.keys(SCOPE_WORDS) as (keyof typeof SCOPE_WORDS)[];
 const PERS = Object.keys(PER_WORDS) as PlanLimit["per"][];
-const WINDOWS = Object.keys(WINDOW_WORDS) as (keyof typeof WINDOW_WORDS)[];
 const COUNTS = Object.keys(COUNT_WORDS) as (keyof typeof COUNT_WORDS)[];
 const TAG = "tag:";
 
@@ -16,7 +15,7 @@ export function LimitRows({ limits, change }: { limits: readonly PlanLimit[]; ch
     const taken = new Set(limits.map(({ name }) => name));
     let number = limits.length + 1;
     while (taken.has(`limit-${number}`)) number += 1;
-    change([...limits, { name: `limit-${number}`, scope: "user", per: "request", limit: 10, window: "1d" }]);
+    change([...limits, { name: `limit-${number}`, scope: "user", per: "request", limit: 10, window: "day" }]);
   };
   const put = (n: number, limit: PlanLimit) => change(limits.map((each, at) => (at === n ? limit : each)));
   return (
@@ -121,7 +120,7 @@ function LimitRow({ limit, put }: { limit: PlanLimit; put: (limit: PlanLimit) =>
           >
             {WINDOWS.map((window) => (
               <option key={window} value={window}>
-                {WINDOW_WORDS[window]}
+                {window}
               </option>
             ))}
           </select>
@@ -160,7 +159,7 @@ function withAmount(limit: PlanLimit, text: string): PlanLimit {
 }
 
 function withPer(limit: PlanLimit, per: PlanLimit["per"]): PlanLimit {
-  const { window = "1d", ...rest } = isCounted(per) ? limit : withCount(limit, "");
+  const { window = "day", ...rest } = isCounted(per) ? limit : withCount(limit, "");
   const amount = per === "usd" ? String(limit.limit) : Number(limit.limit);
   return { ...rest, per, limit: amount, ...(per === "concurrent" ? {} : { window }) } as PlanLimit;
 }

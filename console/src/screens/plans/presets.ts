@@ -16,9 +16,9 @@ export interface Preset {
 export function demoTerms(visitorPerDay: number, addressPerDay: number, usdPerDay: string): Partial<PlanTerms> {
   return {
     limits: [
-      { name: "visitor-day", scope: "visitor", per: "request", limit: visitorPerDay, window: "1d" },
-      { name: "address-day", scope: "ip", per: "request", limit: addressPerDay, window: "1d" },
-      { name: "demo-money", scope: "key", per: "usd", limit: usdPerDay, window: "1d" },
+      { name: "visitor-day", scope: "visitor", per: "request", limit: visitorPerDay, window: "day" },
+      { name: "address-day", scope: "ip", per: "request", limit: addressPerDay, window: "day" },
+      { name: "demo-money", scope: "key", per: "usd", limit: usdPerDay, window: "day" },
     ],
     unknown_price: "refuse",
     input: { max: {}, force: {}, forbid: ["sync_mode"] },
@@ -39,7 +39,7 @@ export const PRESETS: readonly Preset[] = [
     purpose: "Sixty dollars a person and month, and a tag that says which client pays.",
     terms: {
       limits: [
-        { name: "member-month", scope: "user", per: "usd", limit: "60", window: "1mo" },
+        { name: "member-month", scope: "user", per: "usd", limit: "60", window: "month" },
         { name: "member-open", scope: "user", per: "concurrent", limit: 10 },
       ],
       require_tags: ["client"],
@@ -51,9 +51,9 @@ export const PRESETS: readonly Preset[] = [
     purpose: "Five requests a user and day, one at a time, inputs and files kept for 30 days.",
     terms: {
       limits: [
-        { name: "user-day", scope: "user", per: "request", limit: 5, window: "1d" },
+        { name: "user-day", scope: "user", per: "request", limit: 5, window: "day" },
         { name: "user-open", scope: "user", per: "concurrent", limit: 1 },
-        { name: "free-money", scope: "team", per: "usd", limit: "20", window: "1d" },
+        { name: "free-money", scope: "team", per: "usd", limit: "20", window: "day" },
       ],
       unknown_price: "refuse",
       retention: { records_days: null, files_days: 30, inputs_days: 30 },
@@ -65,8 +65,8 @@ export const PRESETS: readonly Preset[] = [
     purpose: "Twenty dollars a day and three hundred a month, whoever calls.",
     terms: {
       limits: [
-        { name: "team-day", scope: "team", per: "usd", limit: "20", window: "1d" },
-        { name: "team-month", scope: "team", per: "usd", limit: "300", window: "1mo" },
+        { name: "team-day", scope: "team", per: "usd", limit: "20", window: "day" },
+        { name: "team-month", scope: "team", per: "usd", limit: "300", window: "month" },
       ],
     },
   },

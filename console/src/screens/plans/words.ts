@@ -12,7 +12,7 @@ export const SCOPE_WORDS: Record<Exclude<PlanLimit["scope"], `tag:${string}`>, s
   network: "network",
 };
 
-export const WINDOW_WORDS = { "1m": "minute", "1h": "hour", "1d": "day", "1mo": "month" } as const;
+export const WINDOWS = ["minute", "hour", "day", "month"] as const;
 
 export const PER_WORDS: Record<PlanLimit["per"], string> = {
   request: "requests",
@@ -45,7 +45,7 @@ export function scopeWord(scope: string): string {
 export function limitWords(planLimit: PlanLimit): string {
   const { scope, per, limit, window } = planLimit;
   const who = scopeWord(scope);
-  const span = window === undefined ? "" : ` and ${WINDOW_WORDS[window]}`;
+  const span = window === undefined ? "" : ` and ${window}`;
   const count = "count" in planLimit && planLimit.count !== undefined ? `, ${COUNT_WORDS[planLimit.count]}` : "";
   return `${amountWords(per, limit)} per ${who}${span}${count}`;
 }

@@ -3,7 +3,7 @@
 import type { Limit } from "../../api/types.ts";
 import { countText } from "../../parts/format.ts";
 import { Time } from "../../parts/time.tsx";
-import { amountWords, scopeWord, WINDOW_WORDS } from "../plans/words.ts";
+import { amountWords, scopeWord } from "../plans/words.ts";
 
 /** From this share on the meter warns. */
 const NEARLY = 0.8;
@@ -16,7 +16,7 @@ export function LimitMeters({ limits }: { limits: readonly Limit[] }) {
       {ranked.map((limit) => {
         const share = shareOf(limit);
         const tone = share >= 1 ? "bad" : share >= NEARLY ? "wait" : "ok";
-        const window = limit.window === null ? "" : ` and ${WINDOW_WORDS[limit.window]}`;
+        const window = limit.window === null ? "" : ` and ${limit.window}`;
         return (
           <li key={limit.name}>
             <div class="row-between">

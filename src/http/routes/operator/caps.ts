@@ -3,6 +3,7 @@
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { capsSchema, type OperatorCaps } from "../../../team/quota/caps.ts";
+import { capsTerms } from "../../../team/quota/plan-wire.ts";
 import { priceTableSchema } from "../../../team/quota/prices.ts";
 import { operatorOf } from "../../audit-actor.ts";
 import { credentialMemory } from "../../credential-memory.ts";
@@ -24,7 +25,7 @@ export const capsRoutes: readonly Route[] = [
     async handle({ env, params }) {
       const team = await askTeam(env, params.id, (stub) => stub.settings.summary());
       if (team === null) return { refusal: noSuchTeam(params.id) };
-      return { status: 200, body: (team.caps as OperatorCaps | null) ?? noCaps() };
+      return { status: 200, body: capsTerms((team.caps as OperatorCaps | null) ?? noCaps()) };
     },
   }),
   defineRoute({
@@ -42,7 +43,7 @@ export const capsRoutes: readonly Route[] = [
       const team = await askTeam(env, params.id, (stub) => stub.settings.setCaps(body, operatorOf(request)));
       if (team === null) return { refusal: noSuchTeam(params.id) };
       credentialMemory.forget(params.id);
-      return { status: 200, body };
+      return { status: 200, body: capsTerms(body) };
     },
   }),
   defineRoute({

@@ -83,12 +83,12 @@ describe("a plan", () => {
     [
       "an unknown window",
       { limits: [{ ...daily, window: "1y" }] },
-      '`limits[0].window` must be one of "1m", "1h", "1d", "1mo".',
+      '`limits[0].window` must be one of "minute", "hour", "day", "month".',
     ],
     [
       "no window",
       { limits: [{ ...daily, window: undefined }] },
-      '`limits[0].window` must be one of "1m", "1h", "1d", "1mo".',
+      '`limits[0].window` must be one of "minute", "hour", "day", "month".',
     ],
     [
       "a window on what is open at once",
