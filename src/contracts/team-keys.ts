@@ -1,6 +1,7 @@
 // Credentials: keys and issuers, and on whose behalf a call is made. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
+import type { IfMatch } from "../platform/version-tag.ts";
 import type { Issuer } from "../team/auth/issuers.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { Answer } from "./rpc.ts";
@@ -116,7 +117,13 @@ export type CreateKeyAnswer = { kind: "created"; key: KeySummary; secret: string
 
 export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
 
+/** What can be changed of a key. */
+export type KeySettings = Pick<KeySummary, "name" | "plan" | "models" | "origins" | "contactUrl" | "expiresAt">;
+
 export interface TeamKeys {
+  read(id: string): Answer<{ kind: "known"; key: KeySummary } | Refused>;
+  /** Replaces the settings of a key. */
+  change(id: string, settings: KeySettings, by: Actor, ifMatch?: IfMatch): Answer<KeyAnswer>;
   /** Creates a key and returns its text once. */
   create(terms: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
   /**
@@ -130,7 +137,7 @@ export interface TeamKeys {
   /** All keys, newest first, revoked and expired ones included. */
   list(): Answer<KeySummary[]>;
   /** Revokes a key permanently. Idempotent. */
-  revoke(id: string, by: Actor): Answer<KeyAnswer>;
+  revoke(id: string, by: Actor, ifMatch?: IfMatch): Answer<KeyAnswer>;
   /** Freezes or unfreezes a key. Idempotent. */
   freeze(id: string, frozen: boolean, by: Actor): Answer<KeyAnswer>;
 }

@@ -1,6 +1,7 @@
 // Webhook endpoints, deliveries and events. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
+import type { IfMatch } from "../platform/version-tag.ts";
 import type { ListPosition } from "../team/cursor.ts";
 import type { Attempt, DeliveryState } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
@@ -57,6 +58,18 @@ export interface Endpoint extends EndpointTerms {
 /** An endpoint without secrets and header values. */
 export interface EndpointSummary extends Omit<Endpoint, "secrets" | "headers" | "origin"> {
   headerNames: string[];
+  /** Version of its settings, header values included. */
+  tag: string;
+}
+
+/** What becomes of the custom headers: `merge` sets and, with null, removes single ones. */
+export type HeadersChange =
+  | { kind: "keep" }
+  | { kind: "set"; headers: Record<string, string> }
+  | { kind: "merge"; patch: Record<string, string | null> };
+
+export interface EndpointChange extends Omit<EndpointTerms, "headers"> {
+  headers: HeadersChange;
 }
 
 export type EndpointAnswer = { kind: "known"; endpoint: EndpointSummary } | Refused;
@@ -193,10 +206,10 @@ export interface TeamEndpoints {
   /** Oldest first. */
   list(): Answer<EndpointSummary[]>;
   read(id: string): Answer<EndpointAnswer>;
-  /** Updates the given fields. Applies from the next attempt of every delivery. */
-  change(id: string, changes: Partial<EndpointTerms>, origin: string, by: Actor): Answer<EndpointAnswer>;
+  /** Replaces the settings. Applies from the next attempt of every delivery. */
+  change(id: string, terms: EndpointChange, origin: string, by: Actor, ifMatch?: IfMatch): Answer<EndpointAnswer>;
   /** Deletes an endpoint. Its pending deliveries become `gone`. */
-  remove(id: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
+  remove(id: string, by: Actor, ifMatch?: IfMatch): Answer<{ kind: "removed" } | Refused>;
   secrets(id: string): Answer<SecretAnswer>;
   /** Rotates the secret. With no overlap, the new secret alone signs from the next attempt. */
   rotateSecret(id: string, overlapS: number, by: Actor): Answer<SecretAnswer>;

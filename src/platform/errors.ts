@@ -49,6 +49,7 @@ export const ERRORS = {
   not_found: { status: 404, title: "Not found", retryable: false },
   gone: { status: 410, title: "The resource was deleted", retryable: false },
   conflict: { status: 409, title: "Conflict with the current state of the resource", retryable: false },
+  precondition_failed: { status: 412, title: "The resource has changed since it was read", retryable: false },
   already_ended: { status: 409, title: "The request has already ended", retryable: false },
   idempotency_mismatch: { status: 422, title: "Idempotency key reused with different parameters", retryable: false },
   payload_too_large: {

@@ -73,6 +73,10 @@ export const WORDS: Readonly<Record<ErrorCode, Words>> = {
     cause: "The state of the resource does not permit the change.",
     remedy: "Read it again, and do what `hint` names first.",
   },
+  precondition_failed: {
+    cause: "`If-Match` names a version that the resource no longer has: somebody else changed it in between.",
+    remedy: "GET the resource again, make the change to what it is now, and send its new `ETag` as `If-Match`.",
+  },
   already_ended: {
     cause: "The request had ended before the call arrived.",
     remedy: "Read the request: it has its final status.",

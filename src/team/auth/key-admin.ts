@@ -7,6 +7,7 @@ import type {
   CreateKeyAnswer,
   KeyAnswer,
   KeyKind,
+  KeySettings,
   KeySummary,
   NewKey,
   NewKeyTerms,
@@ -14,11 +15,14 @@ import type {
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { SECOND_MS } from "../../platform/time.ts";
+import { isoTime, SECOND_MS } from "../../platform/time.ts";
+import { type IfMatch, matchFault } from "../../platform/version-tag.ts";
+import { differences } from "../audit/differences.ts";
 import { limitsKeyMoney } from "../quota/plan.ts";
 import { pagePlanRefusal, planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
+import { keyTag } from "../version-tags.ts";
 import { keyFault } from "./credentials.ts";
 import { namedUserFault } from "./identity.ts";
 import { keyDigest, makeKey, shownPart } from "./key-text.ts";
@@ -76,15 +80,44 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     });
   }
 
+  read(id: string): { kind: "known"; key: KeySummary } | Refused {
+    return this.#context.ask(() => {
+      const key = this.#stores.keys.findKey(id);
+      return key === null ? NO_KEY_BY_ID : { kind: "known" as const, key };
+    });
+  }
+
+  change(id: string, settings: KeySettings, by: Actor, ifMatch: IfMatch = null): KeyAnswer {
+    const { keys, team, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      const key = keys.findKey(id);
+      if (key === null) return NO_KEY_BY_ID;
+      const stale = matchFault(ifMatch, keyTag(key), "The key");
+      if (stale !== null) return refused(stale);
+      if (key.revokedAt !== null) {
+        const hint = "Create a new key with POST /v1/keys.";
+        return refused(refusal("conflict", "A revoked key cannot be changed.", { hint }));
+      }
+      const fault = planFault({ team }, key.kind, settings.plan);
+      if (fault !== null) return refused(fault);
+      keys.setSettings(id, settings);
+      const changes = differences(settingsShown(key), settingsShown(settings));
+      if (changes.length > 0) audit.note(by, "key.changed", id, { changes }, now);
+      return this.#changed(id);
+    });
+  }
+
   list(): KeySummary[] {
     return this.#context.decide<KeySummary[]>([], () => this.#stores.keys.all());
   }
 
-  revoke(id: string, by: Actor): KeyAnswer {
+  revoke(id: string, by: Actor, ifMatch: IfMatch = null): KeyAnswer {
     const { keys, audit } = this.#stores;
     return this.#context.ask((now) => {
       const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
+      const stale = matchFault(ifMatch, keyTag(key), "The key");
+      if (stale !== null) return refused(stale);
       const fault = this.#endingFault(id, now);
       if (fault !== null) return refused(fault);
       if (key.revokedAt !== null) return { kind: "changed" as const, key };
@@ -140,15 +173,12 @@ export function insertKey(
   if (keys.count() >= KEYS_PER_TEAM_MAX) {
     return refused(refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`));
   }
-  const plan = terms.plan === null ? null : team.plan(terms.plan);
-  if (terms.plan !== null && plan === null) return refused(planNotFound(terms.plan));
+  const fault =
+    planFault({ team }, terms.kind, terms.plan) ??
+    (terms.user === null ? null : namedUserFault({ issuers }, terms.user, terms));
+  if (fault !== null) return refused(fault);
   const unknown = terms.plans.find((name) => team.plan(name) === null);
   if (unknown !== undefined) return refused(planNotFound(unknown));
-  const fault = terms.user === null ? null : namedUserFault({ issuers }, terms.user, terms);
-  if (fault !== null) return refused(fault);
-  if (terms.kind === "publishable" && (plan === null || !limitsKeyMoney(plan.plan))) {
-    return refused(pagePlanRefusal(terms.plan));
-  }
   const key: KeySummary = {
     ...terms,
     id: newId("key"),
@@ -163,6 +193,18 @@ export function insertKey(
   const detail = { kind, name, scopes: scopes.join(" "), user, plan: own, plans: plans.join(" ") };
   audit.note(by, "key.created", key.id, detail, now);
   return { kind: "changed", key };
+}
+
+/** Why a key of this kind may not have this plan, or null. */
+function planFault({ team }: Pick<KeyStores, "team">, kind: KeyKind, name: string | null): Refusal | null {
+  const plan = name === null ? null : team.plan(name);
+  if (name !== null && plan === null) return planNotFound(name);
+  return kind === "publishable" && (plan === null || !limitsKeyMoney(plan.plan)) ? pagePlanRefusal(name) : null;
+}
+
+/** The settings under their wire names, for the audit log. */
+function settingsShown({ name, plan, models, origins, contactUrl, expiresAt }: KeySettings) {
+  return { name, plan, models, origins, contact_url: contactUrl, expires_at: isoTime(expiresAt) };
 }
 
 /** Publishable keys are public, so lists show them in full. */

@@ -1,6 +1,6 @@
 // SQL of a team's keys: digests, terms, rotations, revocations and freezes.
 
-import type { KeyKind, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
+import type { KeyKind, KeySettings, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
 import type { TeamDatabase } from "../database.ts";
 
 type KeyRow = {
@@ -81,6 +81,21 @@ export class KeyStore {
       id,
     );
     this.#db.run("UPDATE api_key SET digest = ?, shown = ? WHERE id = ?", next.digest, next.shown, id);
+  }
+
+  /** What else `terms` holds stays as it is. */
+  setSettings(id: string, { name, plan, models, origins, contactUrl, expiresAt }: KeySettings): void {
+    const set = "json_set(terms, '$.plan', ?, '$.models', json(?), '$.origins', json(?), '$.contactUrl', ?)";
+    this.#db.run(
+      `UPDATE api_key SET name = ?, terms = ${set}, expires_at = ? WHERE id = ?`,
+      name,
+      plan,
+      JSON.stringify(models),
+      JSON.stringify(origins),
+      contactUrl,
+      expiresAt,
+      id,
+    );
   }
 
   markUsed(id: string, at: number): void {

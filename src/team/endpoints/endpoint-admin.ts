@@ -7,6 +7,7 @@ import type {
   EnableEndpointAnswer,
   Endpoint,
   EndpointAnswer,
+  EndpointChange,
   EndpointSummary,
   EndpointTerms,
   SecretAnswer,
@@ -15,14 +16,17 @@ import type {
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { SECOND_MS } from "../../platform/time.ts";
+import { type IfMatch, matchFault } from "../../platform/version-tag.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
+import { differences } from "../audit/differences.ts";
 import { sendToEndpoint } from "../publish-event.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
+import { endpointTag } from "../version-tags.ts";
 import { SKIPPED } from "./delivery-scheduler.ts";
 import { NEW_HEALTH } from "./endpoint-health.ts";
-import { rotated, shownSecrets, summaryOf } from "./endpoint-rules.ts";
+import { changedFields, headersAfter, rotated, shownSecrets, summaryOf, termsShown } from "./endpoint-rules.ts";
 import { beginReplayJob } from "./replay-jobs.ts";
 import { makeWebhookSecret } from "./webhook-secret.ts";
 
@@ -75,22 +79,31 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
     return this.#context.ask(() => this.#summary(id));
   }
 
-  change(id: string, changes: Partial<EndpointTerms>, origin: string, by: Actor): EndpointAnswer {
+  change(id: string, terms: EndpointChange, origin: string, by: Actor, ifMatch: IfMatch = null): EndpointAnswer {
     const { endpoints, audit } = this.#stores;
-    return this.#withEndpoint(id, (endpoint, now) => {
-      const { url, events, tags, description, headers } = { ...endpoint, ...changes };
-      endpoints.setTerms(id, { url, events, tags, description, headers }, origin);
-      audit.note(by, "webhook.changed", id, { fields: Object.keys(changes).join(" ") }, now);
+    return this.#withEndpoint<EndpointAnswer>(id, (endpoint, now) => {
+      const stale = matchFault(ifMatch, endpointTag(endpoint), "The endpoint");
+      if (stale !== null) return refused(stale);
+      const made = headersAfter(endpoint.headers, terms.headers);
+      if (made.kind === "refused") return made;
+      const { url, events, tags, description } = terms;
+      const after = { url, events, tags, description, headers: made.headers };
+      endpoints.setTerms(id, after, origin);
+      const fields = changedFields(endpoint, after);
+      const changes = differences(termsShown(endpoint), termsShown(after));
+      if (fields.length > 0) audit.note(by, "webhook.changed", id, { fields: fields.join(" "), changes }, now);
       return this.#summary(id);
     });
   }
 
-  remove(id: string, by: Actor): { kind: "removed" } | Refused {
+  remove(id: string, by: Actor, ifMatch: IfMatch = null): { kind: "removed" } | Refused {
     const { endpoints, audit } = this.#stores;
-    return this.#withEndpoint(id, (_endpoint, now) => {
+    return this.#withEndpoint<{ kind: "removed" } | Refused>(id, (endpoint, now) => {
+      const stale = matchFault(ifMatch, endpointTag(endpoint), "The endpoint");
+      if (stale !== null) return refused(stale);
       endpoints.remove(id);
       audit.note(by, "webhook.deleted", id, {}, now);
-      return { kind: "removed" as const };
+      return { kind: "removed" };
     });
   }
 

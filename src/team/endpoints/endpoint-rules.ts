@@ -5,9 +5,16 @@ import type {
   Endpoint,
   EndpointSecret,
   EndpointSummary,
+  EndpointTerms,
+  HeadersChange,
   SecretAnswer,
 } from "../../contracts/team-webhooks.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
+import { mergePatch } from "../../platform/merge-patch.ts";
+import { endpointTag } from "../version-tags.ts";
+
+/** Custom headers of an endpoint. */
+export const ENDPOINT_HEADERS_MAX = 10;
 
 /** Whether an endpoint, disabled or not, subscribes to an event with this type and these tags. */
 export function subscribesTo(
@@ -57,8 +64,45 @@ export function shownSecrets(secrets: readonly EndpointSecret[], now: number): S
   return { kind: "secrets", secret: newest.secret, previousUntil: previous?.validUntil ?? null };
 }
 
-export function summaryOf({ secrets: _secrets, headers, origin: _origin, ...shown }: Endpoint): EndpointSummary {
-  return { ...shown, headerNames: Object.keys(headers) };
+export function summaryOf(endpoint: Endpoint): EndpointSummary {
+  const { secrets: _secrets, headers, origin: _origin, ...shown } = endpoint;
+  return { ...shown, headerNames: Object.keys(headers), tag: endpointTag(endpoint) };
+}
+
+/** The headers after a change, or why they cannot be. */
+export function headersAfter(
+  before: Readonly<Record<string, string>>,
+  change: HeadersChange,
+): { kind: "made"; headers: Record<string, string> } | Refused {
+  switch (change.kind) {
+    case "keep":
+      return { kind: "made", headers: { ...before } };
+    case "set":
+      return { kind: "made", headers: change.headers };
+    case "merge": {
+      const headers = mergePatch(before, change.patch) as Record<string, string>;
+      const names = Object.keys(headers);
+      if (names.length > ENDPOINT_HEADERS_MAX) {
+        const detail = `\`headers\` must have at most ${ENDPOINT_HEADERS_MAX}, with those that the endpoint has.`;
+        return refused(refusal("invalid_request", detail));
+      }
+      const distinct = new Set(names.map((name) => name.toLowerCase()));
+      if (distinct.size === names.length) return { kind: "made", headers };
+      const hint = "Write the name as `header_names` has it.";
+      return refused(refusal("invalid_request", "`headers` has a duplicate name.", { hint }));
+    }
+  }
+}
+
+/** Names of the settings that differ, also where the audit log shows no value. */
+export function changedFields(before: EndpointTerms, after: EndpointTerms): string[] {
+  const names = ["url", "events", "tags", "description", "headers"] as const;
+  return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+}
+
+/** The settings as the audit log shows them: a URL's path and a header's value may be credentials. */
+export function termsShown({ url, events, tags, description, headers }: EndpointTerms) {
+  return { url: URL.parse(url)?.origin ?? null, events, tags, description, headers: Object.keys(headers).sort() };
 }
 
 /** Target of a delivery to this endpoint. */

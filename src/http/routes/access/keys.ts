@@ -11,6 +11,7 @@ import { URL_MAX_CHARS } from "../../../platform/validate.ts";
 import { ISSUERS_PER_TEAM_MAX, issuerNameSchema } from "../../../team/auth/issuers.ts";
 import { modelPatternSchema, originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../audit-actor.ts";
+import { ifMatchOf, writeHeaders } from "../../changes/if-match.ts";
 import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, scopeSchema, tagsSchema, userSchema } from "../../schemas.ts";
@@ -126,7 +127,13 @@ export const newKey = lazy((z) =>
 );
 type NewKey = z.output<ReturnType<typeof newKey>>;
 
-const keyId = lazy((z) => z.object({ id: z.string() }));
+export const EXPIRES_IN_PAST = refusal("invalid_request", "`expires_at` must be in the future.");
+export const ORIGINS_REQUIRED = refusal(
+  "invalid_request",
+  "`origins` is required for publishable keys, which can only be used from these origins.",
+);
+
+export const keyId = lazy((z) => z.object({ id: z.string() }));
 const withSecret = lazy((z) => keyBody().extend({ secret: z.string() }));
 
 const create = defineRoute({
@@ -203,11 +210,13 @@ const revoke = defineRoute({
   summary: "Revoke a key",
   access: "admin",
   params: keyId,
+  headers: writeHeaders,
   answers: { 204: { description: "Revoked. The key is refused on submits immediately, on reads within ten seconds." } },
-  errors: ["not_found", "conflict"],
+  errors: ["not_found", "conflict", "precondition_failed"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await askTeam(env, caller.team, (team) => team.keys.revoke(params.id, actorOf(call)));
+    const ifMatch = ifMatchOf(call.headers);
+    const answer = await askTeam(env, caller.team, (team) => team.keys.revoke(params.id, actorOf(call), ifMatch));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });
@@ -236,7 +245,7 @@ function freezing(frozen: boolean): Route {
 /** The terms of a new key with the defaults of its kind. A field that does not apply to the kind is refused. */
 function newKeyTerms(body: NewKey, now: number): NewKeyTerms | { refusal: Refusal } {
   const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
-  if (expiresAt !== null && expiresAt <= now) return invalidRequest("`expires_at` must be in the future.");
+  if (expiresAt !== null && expiresAt <= now) return { refusal: EXPIRES_IN_PAST };
   const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;
   const { plans = [], issuer_users: issuerUsers = [], tags = {} } = body;
   const contactUrl = body.contact_url ?? null;
@@ -270,8 +279,7 @@ function newKeyTerms(body: NewKey, now: number): NewKeyTerms | { refusal: Refusa
     return invalidRequest("`plans` is only allowed for secret keys; a publishable key's tokens have its own plan.");
   if (issuerUsers.length > 0)
     return invalidRequest("`issuer_users` is only allowed for secret keys; a publishable key acts for its visitors.");
-  if (origins === null)
-    return invalidRequest("`origins` is required for publishable keys, which can only be used from these origins.");
+  if (origins === null) return { refusal: ORIGINS_REQUIRED };
   if (turnstile === undefined) return { ...rest, scopes: [], user, turnstile: null };
   const { site_key: siteKey, secret, hostname = null } = turnstile;
   return { ...rest, scopes: [], user, turnstile: { siteKey, secret, hostname } };
@@ -281,7 +289,7 @@ function invalidRequest(detail: string): { refusal: Refusal } {
   return { refusal: refusal("invalid_request", detail) };
 }
 
-function keyWire(key: KeySummary): z.input<ReturnType<typeof keyBody>> {
+export function keyWire(key: KeySummary): z.input<ReturnType<typeof keyBody>> {
   const { id, kind, name, scopes, user, plan, models, origins, turnstile } = key;
   return {
     id,

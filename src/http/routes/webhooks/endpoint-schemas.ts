@@ -8,13 +8,12 @@ import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { URL_MAX_CHARS } from "../../../platform/validate.ts";
+import { ENDPOINT_HEADERS_MAX } from "../../../team/endpoints/endpoint-rules.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { guardRules, localWayOut } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";
 import { tagsSchema } from "../../schemas.ts";
 
-/** Custom headers of an endpoint. */
-const ENDPOINT_HEADERS_MAX = 10;
 const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
 
 const eventType = lazy((z) => z.enum(EVENT_TYPES));
@@ -61,19 +60,21 @@ export const newEndpoint = lazy((z) =>
   }),
 );
 
-export const endpointChanges = lazy((z) =>
-  z.strictObject({
-    url: url().optional(),
-    events: events().optional(),
-    tags: tagsSchema().optional(),
-    description: description().optional(),
-    headers: headers().optional().describe("Replaces all custom headers."),
+/** The whole of an endpoint's settings. Header values are never returned, so leaving `headers` out keeps them. */
+export const endpointSettings = lazy(() =>
+  newEndpoint().extend({
+    headers: headers().optional().describe("Custom headers, all of them. Without this field they stay as they are."),
   }),
+);
+
+/** The same after a merge patch: a header of null is removed. */
+export const patchedEndpoint = lazy((z) =>
+  newEndpoint().extend({ headers: z.record(z.string(), z.string().nullable()).nullable().optional() }),
 );
 
 /** Why these terms are refused; the same rules apply to every attempt. */
 export function termsFault(
-  { url, headers }: { url?: string | undefined; headers?: Record<string, string> | undefined },
+  { url, headers }: { url?: string | undefined; headers?: Record<string, string | null> | null | undefined },
   config: Config,
   origin: string,
 ): Refusal | null {
@@ -91,7 +92,7 @@ export function termsFault(
   const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
   if (new Set(names).size < names.length) return refusal("invalid_request", "`headers` has a duplicate name.");
   for (const [name, value] of Object.entries(headers ?? {})) {
-    const fault = headerFault(name, value);
+    const fault = value === null ? null : headerFault(name, value);
     if (fault !== null) return refusal("invalid_request", `Invalid \`headers\`: ${fault}.`);
   }
   return null;

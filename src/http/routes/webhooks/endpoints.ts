@@ -2,15 +2,25 @@
 // an endpoint's headers are never returned: they may be credentials.
 
 import type * as z from "zod";
-import type { EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
+import type { EndpointSummary, HeadersChange, SecretAnswer } from "../../../contracts/team-webhooks.ts";
+import { mergePatch } from "../../../platform/merge-patch.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { actorOf } from "../../audit-actor.ts";
+import { bodyFields, changeWhole } from "../../changes/change-whole.ts";
+import { etagHeader, ifMatchOf, writeHeaders } from "../../changes/if-match.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
-import { endpointBody, endpointChanges, endpointWire, newEndpoint, termsFault } from "./endpoint-schemas.ts";
+import {
+  endpointBody,
+  endpointSettings,
+  endpointWire,
+  newEndpoint,
+  patchedEndpoint,
+  termsFault,
+} from "./endpoint-schemas.ts";
 
 /** How long the previous secret of a rotation signs beside the new one. */
 const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
@@ -68,38 +78,87 @@ const read = defineRoute({
   summary: "Retrieve a webhook endpoint",
   access: "admin",
   params: endpointId,
-  answers: { 200: { description: "The endpoint.", schema: endpointBody } },
+  answers: {
+    200: {
+      description: "The endpoint, with the version of its settings as ETag.",
+      schema: endpointBody,
+      headers: ["ETag"],
+    },
+  },
   errors: ["not_found"],
   async handle({ env, caller, params }) {
     const answer = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
-    if (answer.kind === "refused") return { refusal: answer.refusal };
-    return { status: 200, body: endpointWire(answer.endpoint) };
+    return answer.kind === "refused" ? { refusal: answer.refusal } : shown(answer.endpoint);
   },
 });
 
-const change = defineRoute({
-  method: "PATCH",
-  path: "/v1/webhooks/:id",
-  summary: "Update a webhook endpoint",
-  access: "admin",
-  params: endpointId,
-  body: endpointChanges,
-  answers: {
-    200: { description: "The endpoint. The change also applies to pending deliveries.", schema: endpointBody },
-  },
-  errors: ["invalid_request", "not_found"],
-  async handle(call) {
-    const { env, caller, params, body, url: calledAt } = call;
-    const fault = termsFault(body, call.config(), calledAt.origin);
-    if (fault !== null) return { refusal: fault };
-    const named = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-    const answer = await askTeam(env, caller.team, (team) =>
-      team.endpoints.change(params.id, named as Partial<EndpointTerms>, calledAt.origin, actorOf(call)),
-    );
-    if (answer.kind === "refused") return { refusal: answer.refusal };
-    return { status: 200, body: endpointWire(answer.endpoint) };
-  },
-});
+/** Fields of an endpoint that no change may name otherwise than they are, and those that change by themselves or by other fields. */
+const FIXED = ["id", "created_at"] as const;
+const MOVING = ["header_names", "status", "disabled_at", "disabled_reason", "health"] as const;
+
+function changing(method: "PUT" | "PATCH"): Route {
+  const isPatch = method === "PATCH";
+  return defineRoute({
+    method,
+    path: "/v1/webhooks/:id",
+    summary: isPatch ? "Change settings of a webhook endpoint" : "Replace the settings of a webhook endpoint",
+    description: `The fields that can be changed are \`url\`, \`events\`, \`tags\`, \`description\` and \`headers\`; the others of the endpoint may be sent as GET answered them. ${
+      isPatch
+        ? "The body is a JSON merge patch (RFC 7386): objects are merged name by name, so that one header or tag is set alone and null removes it; a list replaces the list that was there."
+        : "What is left out gets its default; only `headers`, which GET does not answer, stay as they are."
+    }`,
+    access: "admin",
+    params: endpointId,
+    headers: writeHeaders,
+    body: () =>
+      bodyFields<object>(endpointBody().shape, newEndpoint().shape).describe(
+        "The settings, in the shape of the endpoint.",
+      ),
+    answers: {
+      200: {
+        description: "The endpoint. The change also applies to pending deliveries.",
+        schema: endpointBody,
+        headers: ["ETag"],
+      },
+    },
+    errors: ["invalid_request", "not_found", "precondition_failed"],
+    async handle(call) {
+      const { env, caller, params, url: calledAt } = call;
+      const { headers: sentHeaders, ...sent } = call.body as Record<string, unknown>;
+      const withHeaders = (wire: object) => (sentHeaders === undefined ? wire : { ...wire, headers: sentHeaders });
+      const answer = await changeWhole({
+        what: "The endpoint",
+        ifMatch: ifMatchOf(call.headers),
+        settings: isPatch ? patchedEndpoint() : endpointSettings(),
+        readOnly: { fixed: FIXED, moving: MOVING, isPatch },
+        async read() {
+          const known = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
+          if (known.kind === "refused") return known;
+          return { kind: "current" as const, wire: endpointWire(known.endpoint), tag: known.endpoint.tag };
+        },
+        change: (wire) => withHeaders(isPatch ? (mergePatch(wire, sent) as object) : sent),
+        fault: (settings) => termsFault(settings, call.config(), calledAt.origin),
+        async write({ headers, ...terms }, ifMatch) {
+          const change = { ...terms, headers: headersChange(headers, isPatch) };
+          return await askTeam(env, caller.team, (team) =>
+            team.endpoints.change(params.id, change, calledAt.origin, actorOf(call), ifMatch),
+          );
+        },
+      });
+      return answer.kind === "refused" ? { refusal: answer.refusal } : shown(answer.endpoint);
+    },
+  });
+}
+
+function headersChange(sent: Record<string, string | null> | null | undefined, isPatch: boolean): HeadersChange {
+  if (sent === undefined) return { kind: "keep" };
+  if (sent === null) return { kind: "set", headers: {} };
+  return isPatch ? { kind: "merge", patch: sent } : { kind: "set", headers: sent as Record<string, string> };
+}
+
+function shown(endpoint: EndpointSummary) {
+  return { status: 200 as const, headers: etagHeader(endpoint.tag), body: endpointWire(endpoint) };
+}
 
 const remove = defineRoute({
   method: "DELETE",
@@ -107,11 +166,13 @@ const remove = defineRoute({
   summary: "Delete a webhook endpoint",
   access: "admin",
   params: endpointId,
+  headers: writeHeaders,
   answers: { 204: { description: "Deleted. Pending deliveries are not sent." } },
-  errors: ["not_found"],
+  errors: ["not_found", "precondition_failed"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await askTeam(env, caller.team, (team) => team.endpoints.remove(params.id, actorOf(call)));
+    const ifMatch = ifMatchOf(call.headers);
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.remove(params.id, actorOf(call), ifMatch));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });
@@ -262,7 +323,8 @@ export const webhookRoutes: readonly Route[] = [
   create,
   list,
   read,
-  change,
+  changing("PUT"),
+  changing("PATCH"),
   remove,
   secret,
   rotate,
