@@ -2,9 +2,7 @@
 
 import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from "../contracts/team-access.ts";
 import type { Credential } from "../contracts/team-keys.ts";
-import type { InputMeasures } from "../models/measures.ts";
-import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
-import { microOf } from "../platform/money.ts";
+import { type Refusal, type Refused, refused } from "../platform/errors.ts";
 import { DEFAULT_ACCOUNT } from "../platform/stubs.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import { type AlertStores, publishAlerts } from "./alerts.ts";
@@ -12,22 +10,18 @@ import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.t
 import { actingAs, alertSubjects, frozenFault, limitsNow } from "./callers.ts";
 import { IDEMPOTENCY_MS } from "./idempotency-store.ts";
 import { isBrowserCredential, limitsOf, shownLimits } from "./quota/caller-limits.ts";
-import { capsMoney, termsAllow } from "./quota/caps.ts";
 import { type CounterWrite, check, type LimitState, type Subjects } from "./quota/limits.ts";
-import { listedValues, missingTags, type Plan, retentionOf, unlistedTag } from "./quota/plan.ts";
-import { amountOutOfRange, estimate, type Price, priceFor } from "./quota/prices.ts";
+import { countedMicro, modelRuleFault, offerUnder } from "./quota/offer.ts";
+import { listedValues, retentionOf } from "./quota/plan.ts";
+import { amountOutOfRange, estimate, priceFor } from "./quota/prices.ts";
 import {
   amountRefusal,
-  costRefusal,
   deletedRefusal,
   idempotencyRefusal,
-  modelRefusal,
+  keyModelRefusal,
   newTagValuesRefusal,
-  priceRefusal,
   quotaRefusal,
   TEAM_FULL,
-  tagsRefusal,
-  tagValueRefusal,
 } from "./quota/refusals.ts";
 import { countTagValues } from "./quota/tag-values.ts";
 import type { TeamRequest } from "./requests/request-row.ts";
@@ -60,15 +54,17 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
   if (planHash !== input.planHash) return { kind: "plan_changed", name: planName, plan, hash: planHash };
   const { measures } = input;
   if (measures === null) return { kind: "plan_stands" };
-  const offer = offerFor(stores, { ...input, measures }, identity);
-  if ("refusal" in offer) return refused(offer.refusal);
+  const keyFault = keyModelFault(stores, input.credential, identity, input.model);
+  const asked = { model: input.model, tags: input.tags, isVisitor: input.visitor !== null, measures };
+  const offer = offerUnder(identity, stores.prices.current(), asked, keyFault);
+  if (offer.kind === "refused") return offer;
   const { price, estimatedMicro } = offer;
 
   const filesFault = inputFilesFault(stores, input.files, identity, now);
   if (filesFault !== null) return refused(filesFault);
   const tagValues = newTagValues(stores, input, identity, now);
   if (tagValues.kind === "refused") return tagValues;
-  const usdMicro = estimatedMicro ?? assumedMicro(plan);
+  const usdMicro = countedMicro(plan, estimatedMicro);
   const demand = { requests: 1, usdMicro, ...inputFilesDemand(input.files) } as const;
   const read = (id: string) => stores.counters.readCounter(id);
   const quota = check(limitsOf(identity, subjects), read, subjects, demand, now);
@@ -120,11 +116,6 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
   return admitted(identity, subjects, { request, replayed: false }, limits);
 }
 
-/** What a request of unknown price counts towards limits of money; null: nothing. */
-function assumedMicro({ assumed_cost }: Plan): number | null {
-  return assumed_cost === null ? null : microOf(assumed_cost);
-}
-
 /** Counts new values of tags that a browser's caller chose and the plan does not list; a secret key is trusted with its own. */
 function newTagValues(
   { counters }: Pick<TeamStores, "counters">,
@@ -152,7 +143,9 @@ export function quote(
   const { planName, plan, planHash } = known.identity;
   if (planHash !== input.planHash) return { kind: "plan_changed", name: planName, plan, hash: planHash };
   if (input.measures === null) return { kind: "plan_stands" };
-  const fault = modelFault(stores, input.credential, known.identity, input.model);
+  const fault =
+    modelRuleFault(known.identity, input.model)?.refusal ??
+    keyModelFault(stores, input.credential, known.identity, input.model);
   if (fault !== null) return refused(fault);
   const price = priceFor(stores.prices.current(), input.model);
   const outside = amountOutOfRange(price, input.measures);
@@ -216,36 +209,6 @@ function recordSubmit(
   }
 }
 
-/** Price and estimate of a submit, or the refusal of the plan before any limit is checked. */
-function offerFor(
-  stores: Pick<TeamStores, "keys" | "prices">,
-  input: AdmitInput & { measures: InputMeasures },
-  identity: Identity,
-): { price: Price | null; estimatedMicro: number | null } | { refusal: Refusal } {
-  const { plan, planName, caps } = identity;
-  const modelIs = modelFault(stores, input.credential, identity, input.model);
-  if (modelIs !== null) return { refusal: modelIs };
-  const missing = missingTags(plan, input.tags);
-  if (missing.length > 0) return { refusal: tagsRefusal(missing, planName) };
-  const unlisted = unlistedTag(plan, input.tags);
-  if (unlisted !== null) return { refusal: tagValueRefusal(unlisted.name, unlisted.allowed, planName) };
-  const price = priceFor(stores.prices.current(), input.model);
-  const outside = amountOutOfRange(price, input.measures);
-  if (price !== null && outside !== null) return { refusal: amountRefusal(price, outside) };
-  const estimatedMicro = estimate(price, input.measures);
-  // Whoever has the page has its key: the limit of its money must hold whatever a request turns out to cost.
-  const isUnbounded = input.visitor !== null && plan.assumed_cost === null;
-  if (estimatedMicro === null && capsMoney(caps)) return { refusal: priceRefusal(input.model, null, price, false) };
-  if (estimatedMicro === null && (plan.unknown_price === "refuse" || isUnbounded)) {
-    return { refusal: priceRefusal(input.model, planName, price, plan.unknown_price === "allow") };
-  }
-  const mostMicro = plan.max_cost_per_request === null ? null : microOf(plan.max_cost_per_request);
-  if (mostMicro !== null && estimatedMicro !== null && estimatedMicro > mostMicro) {
-    return { refusal: costRefusal(estimatedMicro, mostMicro, planName) };
-  }
-  return { price, estimatedMicro };
-}
-
 function admitted(
   identity: Identity,
   subjects: Subjects,
@@ -270,16 +233,12 @@ function admitted(
   };
 }
 
-/** Why this credential may not run a model, or null. */
-function modelFault(
+/** Why the key of this credential does not run a model, or null. The plan is asked separately. */
+function keyModelFault(
   stores: Pick<TeamStores, "keys">,
   credential: Credential,
   identity: Identity,
   model: string,
 ): Refusal | null {
-  if (!termsAllow(identity, model)) return modelRefusal(model, identity);
-  if (keyAllowsModel(stores, credential, identity, model)) return null;
-  return refusal("model_not_allowed", `Key "${identity.keyName}" does not allow model "${model}".`, {
-    hint: "GET /v1/models lists the allowed models.",
-  });
+  return keyAllowsModel(stores, credential, identity, model) ? null : keyModelRefusal(identity.keyName, model);
 }

@@ -15,7 +15,15 @@ const PLAN_TRIES = 3;
 export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
 
 /** An input as a plan lets it through, with its worst case. */
-export type RulesOutcome = { kind: "ok"; tree: JsonTree; measures: InputMeasures } | Refused;
+export type RulesOutcome =
+  | {
+      kind: "ok";
+      tree: JsonTree;
+      /** Paths whose value the plan set. */
+      forced: string[];
+      measures: InputMeasures;
+    }
+  | Refused;
 
 /** What a plan has rules about. */
 interface RuledRequest {
@@ -54,7 +62,8 @@ export function applyPlanRules({ name, plan }: PlanInUse, { spec, input }: Ruled
   if (fault !== null) return refused(fault);
   const ruled = applyInputRules(plan.input, input, name);
   if (ruled.kind === "refused") return ruled;
-  return { kind: "ok", tree: ruled.tree, measures: measureInput(spec.model, plainCopy(ruled.tree)) };
+  const measures = measureInput(spec.model, plainCopy(ruled.tree));
+  return { kind: "ok", tree: ruled.tree, forced: ruled.forced, measures };
 }
 
 /** Why the plan does not let this caller name a webhook, or null. A client's is allowed only by a plan that says so. */
@@ -62,7 +71,7 @@ function webhookFault(name: string, { webhooks }: Plan, spec: RuledRequest["spec
   if (spec.webhookUrl === null || webhooks === true) return null;
   const field = spec.webhookFormat === "fal" ? "fal_webhook" : "webhook_url";
   if (webhooks === false) {
-    const hint = `Omit \`${field}\`, or ask an admin to enable webhooks with PUT /v1/plans/${name}.`;
+    const hint = `Omit \`${field}\`, or ask an admin to enable webhooks with PATCH /v1/plans/${name}.`;
     return refusal("forbidden", `Plan "${name}" does not allow a \`${field}\`.`, { hint });
   }
   if (!isByClient(spec)) return null;
@@ -70,7 +79,7 @@ function webhookFault(name: string, { webhooks }: Plan, spec: RuledRequest["spec
     "forbidden",
     `Plan "${name}" allows a \`${field}\` to secret keys only, not to client tokens and JWTs.`,
     {
-      hint: `Omit \`${field}\` and read the request, or ask an admin to set \`webhooks: true\` with PUT /v1/plans/${name}.`,
+      hint: `Omit \`${field}\` and read the request, or ask an admin to set \`webhooks: true\` with PATCH /v1/plans/${name}.`,
     },
   );
 }

@@ -4,9 +4,10 @@
 // a watermark over places misses nothing, also when two are admitted in one millisecond or the clock goes back.
 
 import type { RequestFilter } from "../../contracts/team-access.ts";
+import type { PastPage, PastQuery } from "../../contracts/team-plans.ts";
 import type { TeamDatabase } from "../database.ts";
 import { FILTERED_COLUMNS, type FilteredColumns, matches } from "./request-filter.ts";
-import { type RequestRow, requestOf, rowOf, type TeamRequest } from "./request-row.ts";
+import { type PastColumns, pastRequest, type RequestRow, requestOf, rowOf, type TeamRequest } from "./request-row.ts";
 
 /** Rows that one page reads: a selective filter returns a cursor instead of reading the whole history. */
 export const LIST_SCAN_MAX_ROWS = 2_000;
@@ -117,6 +118,15 @@ export class RequestIndex {
       if (++looked === LIST_SCAN_MAX_ROWS) return { data, lookedTo: row.place };
     }
     return { data, lookedTo: null };
+  }
+
+  /** One page in the order of admission, after a place, without deleted requests. Reads at most `limit` rows. */
+  past({ from, to, after }: PastQuery, limit: number): PastPage {
+    const query = `SELECT id, place, key_id, user, model, tags, created_at, ended_at, deleted_at, verdict, charged, estimated,
+         terms FROM request WHERE place > ? AND place < ? ORDER BY place LIMIT ?`;
+    const rows = this.#db.rows<PastColumns>(query, Math.max(placeOf(from) - 1, after ?? 0), placeOf(to), limit);
+    const data = rows.filter((row) => row.deleted_at === null).map(pastRequest);
+    return { data, next: rows.length === limit ? (rows.at(-1)?.place ?? null) : null };
   }
 
   /** How many of the newest COUNT_SCAN_MAX_ROWS match. `lookedTo`: the creation of the last of them, if there are more. */

@@ -1,6 +1,7 @@
 // The one row of a request at its team: line of the index, reservation, and receipt. Pure.
 
 import type { CostSource, IndexStatus, RequestSummary, Verdict } from "../../contracts/team-access.ts";
+import type { PastRequest } from "../../contracts/team-plans.ts";
 import type { Hold } from "../quota/limits.ts";
 import type { Price } from "../quota/prices.ts";
 
@@ -157,4 +158,27 @@ function receiptOf({ settled_at: settledAt, charged: chargedMicro, ...row }: Req
   if (settledAt === null) return null;
   const verdict = row.verdict as Receipt["verdict"];
   return { settledAt, verdict, chargedMicro, source: row.source as CostSource, by: row.settled_by };
+}
+
+/** The columns of a request that a plan decides on. */
+export type PastColumns = Pick<
+  RequestRow,
+  | ("id" | "place" | "key_id" | "user" | "model" | "tags" | "created_at" | "ended_at" | "deleted_at")
+  | ("verdict" | "charged" | "estimated" | "terms")
+>;
+
+export function pastRequest(row: PastColumns): PastRequest {
+  return {
+    id: row.id,
+    keyId: row.key_id,
+    user: row.user,
+    model: row.model,
+    tags: JSON.parse(row.tags) as Record<string, string>,
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
+    verdict: row.verdict as PastRequest["verdict"],
+    chargedMicro: row.charged,
+    price: (JSON.parse(row.terms) as Terms).price,
+    estimatedMicro: row.estimated,
+  };
 }

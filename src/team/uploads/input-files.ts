@@ -12,7 +12,7 @@ import { sizeFault, termsOf, typeFault } from "./upload-rules.ts";
 export function inputFilesFault(
   stores: Pick<TeamStores, "uploads">,
   files: InputFiles,
-  identity: Identity,
+  identity: Pick<Identity, "kind" | "planName" | "plan">,
   now: number,
 ): Refusal | null {
   for (const { id, field } of files.used) {

@@ -39,7 +39,7 @@ export function sizeFault(what: string, bytes: number, { maxBytes, maxBytesBy, p
     "payload_too_large",
     `${what} is ${bytes} bytes, and plan "${plan}" allows files of at most ${maxBytes} bytes (\`${rule}\`).`,
     {
-      hint: `Send a smaller file. A team admin can raise \`${rule}\` with PUT /v1/plans/${plan}.`,
+      hint: `Send a smaller file. A team admin can raise \`${rule}\` with PATCH /v1/plans/${plan}.`,
     },
   );
 }
@@ -55,7 +55,7 @@ export function typeFault(
     "unsupported_media_type",
     `${what} is ${type}, and plan "${plan}" allows ${types.join(", ") || "no files"}.`,
     {
-      hint: `Send a file of an allowed type. A team admin can change \`uploads.types\` with PUT /v1/plans/${plan}.`,
+      hint: `Send a file of an allowed type. A team admin can change \`uploads.types\` with PATCH /v1/plans/${plan}.`,
     },
   );
 }

@@ -11,22 +11,25 @@ import { measuresUsed, priceSchema } from "../../../team/quota/prices.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { moneyWire } from "../../schemas.ts";
 
+/** Quantities that prices are made of. */
+export const measuresBody = lazy((z) =>
+  z.object({
+    images: z.number().nullable(),
+    megapixels: z.number().nullable(),
+    seconds: z.number().nullable(),
+    characters: z.number().nullable(),
+  }),
+);
+
 const estimateAnswer = lazy((z) =>
   z.object({
     model: z.string(),
     currency: z.literal("USD"),
     estimated: z.string().nullable().describe("Maximum cost. Null if the price or a quantity is unknown."),
     price: priceSchema().nullable(),
-    measures: z
-      .object({
-        images: z.number().nullable(),
-        megapixels: z.number().nullable(),
-        seconds: z.number().nullable(),
-        characters: z.number().nullable(),
-      })
-      .describe(
-        "Maximum quantities that the input requests, in the units of prices; null if not known: only fields that the model is known to read, or that its price names, count.",
-      ),
+    measures: measuresBody().describe(
+      "Maximum quantities that the input requests, in the units of prices; null if not known: only fields that the model is known to read, or that its price names, count.",
+    ),
   }),
 );
 
