@@ -21,8 +21,11 @@ import { methodsAt, mount, type Route } from "./http/route.ts";
 import { auditRoutes } from "./http/routes/access/audit.ts";
 import { connectionRoutes } from "./http/routes/access/connections.ts";
 import { issuerRoutes } from "./http/routes/access/issuers.ts";
+import { keyChangeRoutes } from "./http/routes/access/key-changes.ts";
 import { keyRoutes } from "./http/routes/access/keys.ts";
 import { meRoutes } from "./http/routes/access/me.ts";
+import { planTestRoutes } from "./http/routes/access/plan-tests.ts";
+import { planRoutes } from "./http/routes/access/plans.ts";
 import { tokenRoutes } from "./http/routes/access/tokens.ts";
 import { userRoutes } from "./http/routes/access/users.ts";
 import { fileRetryRoutes } from "./http/routes/files/file-retry.ts";
@@ -64,7 +67,10 @@ const apiRoutes: readonly Route[] = [
   ...modelRoutes,
   ...meRoutes,
   ...keyRoutes,
+  ...keyChangeRoutes,
   ...teamRoutes,
+  ...planRoutes,
+  ...planTestRoutes,
   ...capsRoutes,
   ...tokenRoutes,
   ...issuerRoutes,

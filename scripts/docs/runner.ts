@@ -21,6 +21,7 @@ export const PAGES = [
   "docs/clients.md",
   "docs/compatibility.md",
   "docs/access.md",
+  "docs/plans.md",
   "docs/limits-and-money.md",
   "docs/usage.md",
   "docs/deletion.md",

@@ -1,9 +1,9 @@
 // Administration of a team: settings, plans, prices, users, usage, alerts and audit. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
+import type { IfMatch } from "../platform/version-tag.ts";
 import type { OperatorCaps } from "../team/quota/caps.ts";
 import type { LimitState } from "../team/quota/limits.ts";
-import type { Plan } from "../team/quota/plan.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
 import type { FeedData } from "../webhooks/events.ts";
@@ -20,11 +20,6 @@ export interface TeamSummary {
   managesConnections: boolean;
   /** What the operator caps, whatever the team's plans say. */
   caps: OperatorCaps | null;
-}
-
-export interface NamedPlan {
-  name: string;
-  plan: Plan;
 }
 
 /** A user as team admins see it. Users need no record to exist. */
@@ -51,7 +46,14 @@ export interface AuditEntry {
   /** `subject.verb_in_past`. */
   action: string;
   target: string | null;
-  detail: Record<string, string | number | boolean | null>;
+  detail: Record<string, string | number | boolean | null | AuditChange[]>;
+}
+
+/** A field that was changed, by its path. `old` is absent for what is new, `new` for what is gone; never a secret. */
+export interface AuditChange {
+  field: string;
+  old?: string | number | boolean | null;
+  new?: string | number | boolean | null;
 }
 
 /** `nextBefore`: `before` of the next page; null on the last. */
@@ -197,9 +199,18 @@ export interface Removal {
   uploads: number;
 }
 
+/** What a team's admins set of it. */
+export interface TeamChoices {
+  name: string;
+  /** Plan of credentials without one of their own. Counters are kept. */
+  plan: string;
+}
+
 /** Settings of the team. All methods return null if the team does not exist. */
 export interface TeamSettings {
   summary(): Answer<TeamSummary | null>;
+  /** Refused if the plan does not exist. */
+  change(choices: TeamChoices, by: Actor, ifMatch?: IfMatch): Answer<{ kind: "changed"; team: TeamSummary } | Refused>;
   /** Freezes or unfreezes the team; admins keep access. Idempotent. */
   freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
   /** Allows or forbids the team's admins to manage connections. Idempotent. */
@@ -214,21 +225,13 @@ export interface TeamSettings {
   beginDoctor(): Answer<{ kind: "begun" } | Refused>;
 }
 
-export interface TeamPlans {
-  list(): Answer<NamedPlan[]>;
-  /** Refused if publishable keys use the plan and it would no longer bound their money. */
-  put(name: string, plan: Plan, by: Actor): Answer<{ kind: "stored" } | Refused>;
-  /** Sets the plan for credentials without their own. Counters are kept. */
-  choose(name: string, by: Actor): Answer<{ kind: "chosen"; team: TeamSummary } | Refused>;
-}
-
 export interface TeamPrices {
   /** Price tables, newest first. */
   history(limit: number): Answer<PricesInForce[]>;
   /** Prices of these models, in their order; null where the table has none. */
   ofModels(models: string[]): Answer<(Price | null)[]>;
   /** Refused to the team's admins while the operator caps money, which counts by prices. */
-  put(table: PriceTable, by: Actor): Answer<{ kind: "stored" } | Refused>;
+  put(table: PriceTable, by: Actor, ifMatch?: IfMatch): Answer<{ kind: "stored" } | Refused>;
 }
 
 export interface TeamAlerts {

@@ -21,7 +21,6 @@ import type {
   ManualSettlement,
   TeamAlerts,
   TeamAudit,
-  TeamPlans,
   TeamPrices,
   TeamSettings,
   TeamSummary,
@@ -30,6 +29,7 @@ import type {
   TeamUsers,
 } from "./team-admin.ts";
 import type { ActingFor, Actor, Credential, NewKey, TeamIssuers, TeamKeys } from "./team-keys.ts";
+import type { TeamPlans } from "./team-plans.ts";
 import type { TeamUploads } from "./team-uploads.ts";
 import type { TeamDeliveries, TeamEndpoints, TeamEvents, TeamReplayJobs } from "./team-webhooks.ts";
 

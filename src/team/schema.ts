@@ -449,6 +449,17 @@ const STEPS: readonly string[] = [
   -- JSON of what the operator caps; null: nothing.
   ALTER TABLE team ADD COLUMN caps TEXT;
   `,
+  `
+  -- What a plan was from \`at\` on, also of deleted ones. at, actor: null for what was stored before versions were kept.
+  CREATE TABLE plan_version (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    at INTEGER,
+    actor TEXT,
+    body TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** Raise `min_reader` to the number of a step only if older code would misread what newer code writes. */

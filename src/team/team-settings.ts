@@ -1,16 +1,20 @@
 // Settings of the team: frozen state, permissions by the operator, deletion.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
+import type { Removal, TeamChoices, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+import { type IfMatch, matchFault } from "../platform/version-tag.ts";
+import { differences } from "./audit/differences.ts";
 import { WHOLE_TEAM } from "./data-deletion-store.ts";
 import { updateDirectory } from "./directory-update.ts";
 import type { OperatorCaps } from "./quota/caps.ts";
+import { planNotFound } from "./quota/refusals.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
+import { teamTag } from "./version-tags.ts";
 
 /** Each run of the self-test costs a call of the pace that all teams share. */
 const DOCTOR_EVERY_MS = MINUTE_MS;
@@ -31,6 +35,27 @@ export class Settings extends RpcTarget implements TeamSettings {
 
   summary(): TeamSummary | null {
     return this.#context.decide<TeamSummary | null>(null, () => this.#stores.team.team());
+  }
+
+  async change(
+    choices: TeamChoices,
+    by: Actor,
+    ifMatch: IfMatch = null,
+  ): Promise<{ kind: "changed"; team: TeamSummary } | Refused> {
+    const { team, audit } = this.#stores;
+    const answer = this.#context.ask((now) => {
+      const before = team.team();
+      const stale = matchFault(ifMatch, teamTag(before), "The team");
+      if (stale !== null) return refused(stale);
+      if (team.plan(choices.plan) === null) return refused(planNotFound(choices.plan));
+      team.setChoices(choices, now);
+      const changes = differences({ name: before.name, plan: before.plan }, choices);
+      if (before.plan !== choices.plan) audit.note(by, "team.plan_chosen", choices.plan, { changes }, now);
+      else if (changes.length > 0) audit.note(by, "team.changed", null, { changes }, now);
+      return { kind: "changed" as const, team: team.team() };
+    });
+    if (answer.kind === "changed") await this.#updateDirectory();
+    return answer;
   }
 
   async freeze(frozen: boolean, by: Actor): Promise<TeamSummary | null> {

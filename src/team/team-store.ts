@@ -1,6 +1,7 @@
 // SQL of the team's own row and its plans.
 
-import type { NamedPlan, TeamSummary } from "../contracts/team-admin.ts";
+import type { TeamChoices, TeamSummary } from "../contracts/team-admin.ts";
+import type { NamedPlan, PlanVersion } from "../contracts/team-plans.ts";
 import type { EndpointSecret } from "../contracts/team-webhooks.ts";
 import { MINUTE_MS } from "../platform/time.ts";
 import type { TeamDatabase } from "./database.ts";
@@ -18,6 +19,9 @@ type TeamRow = { id: string; name: string; plan: string; created_at: number; fro
   manages_connections: number;
   caps: string | null;
 };
+
+/** Versions of one plan; older ones are deleted. */
+export const PLAN_VERSIONS_MAX = 100;
 
 /** A plan and its revision: 0 for the built-in default. */
 export interface RevisedPlan {
@@ -83,8 +87,9 @@ export class TeamStore {
     this.#db.run("UPDATE team SET caps = ?", caps === null ? null : JSON.stringify(caps));
   }
 
-  choosePlan(name: string): void {
-    this.#db.run("UPDATE team SET plan = ?", name);
+  /** The directory shows the name. */
+  setChoices({ name, plan }: TeamChoices, now: number): void {
+    this.#db.run("UPDATE team SET name = ?, plan = ?, directory_due_at = ?", name, plan, now + DIRECTORY_RETRY_MS);
   }
 
   /** Null unfreezes it. The directory shows it. */
@@ -123,12 +128,52 @@ export class TeamStore {
     this.#db.run("UPDATE team SET alert_percents = ?", JSON.stringify(percents));
   }
 
-  putPlan(name: string, plan: Plan): void {
+  /** Writes a plan as a new version. Numbers are never given twice, so that a number stands for one text. */
+  putPlan(name: string, plan: Plan, by: string, at: number): void {
+    this.#keepVersion(name, null, null);
     this.#db.run(
-      `INSERT INTO plan (name, body, revision) VALUES (?, ?, 1)
-       ON CONFLICT (name) DO UPDATE SET body = excluded.body, revision = revision + 1`,
+      `INSERT INTO plan (name, body, revision)
+       VALUES (?, ?, 1 + coalesce((SELECT max(version) FROM plan_version WHERE name = ?), 0))
+       ON CONFLICT (name) DO UPDATE SET body = excluded.body, revision = excluded.revision`,
       name,
       JSON.stringify(plan),
+      name,
+    );
+    this.#keepVersion(name, at, by);
+    this.#db.run(
+      "DELETE FROM plan_version WHERE name = ? AND version <= (SELECT revision FROM plan WHERE name = ?) - ?",
+      name,
+      name,
+      PLAN_VERSIONS_MAX,
+    );
+  }
+
+  /** Its versions stay. */
+  removePlan(name: string): void {
+    this.#keepVersion(name, null, null);
+    this.#db.run("DELETE FROM plan WHERE name = ?", name);
+  }
+
+  /** Newest first, also of a deleted plan. */
+  planVersions(name: string): PlanVersion[] {
+    const rows = this.#db.rows<{ version: number; at: number | null; actor: string | null; body: string }>(
+      `SELECT version, at, actor, body FROM plan_version WHERE name = ?1
+       UNION ALL SELECT revision, NULL, NULL, body FROM plan WHERE name = ?1
+         AND NOT EXISTS (SELECT 1 FROM plan_version WHERE name = ?1 AND version = plan.revision)
+       ORDER BY version DESC`,
+      name,
+    );
+    return rows.map(({ body, ...row }) => ({ ...row, plan: storedPlan(body) }));
+  }
+
+  /** Keeps the current text under its number, unless that is kept. */
+  #keepVersion(name: string, at: number | null, by: string | null): void {
+    this.#db.run(
+      `INSERT OR IGNORE INTO plan_version (name, version, at, actor, body)
+       SELECT name, revision, ?, ?, body FROM plan WHERE name = ?`,
+      at,
+      by,
+      name,
     );
   }
 

@@ -32,7 +32,7 @@ import { updateDirectory } from "./directory-update.ts";
 import { BacklogPacer } from "./endpoints/recovery-pacer.ts";
 import { makeWebhookSecret } from "./endpoints/webhook-secret.ts";
 import { openParts, type Parts } from "./parts.ts";
-import { putPlan } from "./plan-admin.ts";
+import { putPlan } from "./plans/plan-admin.ts";
 import { NOTHING_PUBLISHED } from "./publish-event.ts";
 import { shownLimits } from "./quota/caller-limits.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";

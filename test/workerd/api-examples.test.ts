@@ -70,6 +70,20 @@ class Walk {
 const test = base.extend("walk", async ({ upstream: _upstream }) => Walk.begin());
 test.override({ startsAt: START });
 
+async function changePlans(walk: Walk): Promise<void> {
+  await walk.as("POST", "/v1/plans", { name: "crawler", from: "agent", max_cost_per_request: "0.2" });
+  await walk.as("GET", "/v1/plans/crawler");
+  await walk.as("PATCH", "/v1/plans/crawler", { input: { max: { num_images: 1 } } });
+  await walk.as("GET", "/v1/plans/crawler/versions");
+  await walk.as("POST", "/v1/plans/crawler/restore", { version: 1 });
+  const request = { model: MODEL, input: { prompt: "a cat", num_images: 4 } };
+  await walk.as("POST", "/v1/plans/test", { plan: "demo", request }, { as: "refused" });
+  const terms = { input: { force: { num_images: 1 } } };
+  await walk.as("POST", "/v1/plans/test", { plan: terms, request }, { as: "changed" });
+  await walk.as("POST", "/v1/plans/replay", { plan: "demo", from: "2026-11-01" });
+  await walk.as("DELETE", "/v1/plans/crawler");
+}
+
 async function setUpAccess(walk: Walk): Promise<void> {
   await walk.as("PUT", "/v1/plans/demo", {
     limits: [
@@ -89,7 +103,9 @@ async function setUpAccess(walk: Walk): Promise<void> {
     { as: "only a limit" },
   );
   await walk.as("GET", "/v1/plans");
+  await changePlans(walk);
   await walk.as("PUT", "/v1/team", { plan: "default" });
+  await walk.as("PATCH", "/v1/team", { name: "Acme Studios" });
   const { body: key } = await walk.as(
     "POST",
     "/v1/keys",
@@ -103,6 +119,8 @@ async function setUpAccess(walk: Walk): Promise<void> {
     { as: "publishable" },
   );
   await walk.as("GET", "/v1/keys");
+  await walk.as("GET", `/v1/keys/${key.id}`);
+  await walk.as("PATCH", `/v1/keys/${key.id}`, { name: "Backend of Acme", models: ["fal-ai/**"] });
   await walk.as("POST", `/v1/keys/${key.id}/freeze`);
   await walk.as("POST", `/v1/keys/${key.id}/resume`);
   await walk.as("POST", `/v1/keys/${key.id}/rotate`, { overlap_s: 3_600 });
@@ -125,6 +143,12 @@ async function setUpMoney(walk: Walk): Promise<void> {
   await walk.as("GET", `/v1/models/${MODEL}`);
   await walk.as("POST", "/v1/estimate", { model: MODEL, input: { ...INPUT, num_images: 2 } });
   await walk.as("GET", "/v1/prices");
+  await walk.as("PATCH", "/v1/prices", { "fal-ai/flux/schnell": { usd: "0.004" } });
+  const video = { unit: "second", usd: "0.4", fields: ["duration"], max: 8, default: 8 };
+  await walk.as("PUT", "/v1/prices/acme/video", video);
+  await walk.as("GET", "/v1/prices/acme/video");
+  await walk.as("PATCH", "/v1/prices/acme/video", { usd: "0.35" });
+  await walk.as("DELETE", "/v1/prices/acme/video");
   await walk.as("PUT", "/v1/prices", {
     [MODEL]: { unit: "megapixel", usd: "0.003" },
     "fal-ai/veo3/**": { unit: "second", usd: "0.4", fields: ["duration"] },

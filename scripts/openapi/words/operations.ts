@@ -34,7 +34,13 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   postKeysByIdRotate: "Returns a new secret. The previous one stays valid for `overlap_s`.",
   postKeysByIdFreeze: "Submits with the key are refused at once, reads within ten seconds, until it is unfrozen.",
   deleteKeysById: "The key is refused from now on. Its requests stay.",
-  putPlansByName: "Replaces the whole plan; requests that are open keep what they reserved.",
+  putPlansByName:
+    "Replaces the whole plan; requests that are open keep what they reserved. Limits that the body does not name are only removed with `replace=true`: to change single fields, use `PATCH`.",
+  postPlans: "`from` names a preset to begin with; every other field is one of a plan and overrides the preset's.",
+  deletePlansByName: "Refused for the default plan, and while the team or a key uses the plan.",
+  postPlansByNameRestore: "Works for a deleted plan too.",
+  getKeysById: "With the sums of its requests of the last 30 UTC days.",
+  getPricesByModel: "The entry as it was written; `GET /v1/models/{id}` tells which price a model has.",
   putPrices:
     "Replaces the whole table. Names are model ids or patterns; a model's own id applies first, then the longest pattern that fits.",
   getUsage:

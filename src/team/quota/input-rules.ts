@@ -59,7 +59,7 @@ export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string)
 
 function ruleBroken(path: string, fault: string, plan: string): InputRulesAnswer {
   const detail = `\`${["input", path].filter((part) => part !== "").join(".")}\` ${fault} (plan "${plan}").`;
-  const hint = `A team admin changes input rules with PUT /v1/plans/${plan}.`;
+  const hint = `A team admin changes input rules with PATCH /v1/plans/${plan}.`;
   return refused(refusal("invalid_input", detail, { hint }));
 }
 

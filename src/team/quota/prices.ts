@@ -57,10 +57,13 @@ export const priceSchema = lazy((z) =>
   }),
 );
 
+/** Model id or pattern of an entry. */
+export const pricedModel = lazy((z) => z.string().min(1).max(MODEL_PATTERN_MAX_CHARS));
+
 /** Prices by model id or pattern. */
 export const priceTableSchema = lazy((z) =>
   z
-    .record(z.string().min(1).max(MODEL_PATTERN_MAX_CHARS), priceSchema())
+    .record(pricedModel(), priceSchema())
     .superRefine((table, context) => {
       for (const pattern of Object.keys(table)) {
         const message = patternFault(pattern);

@@ -30,7 +30,7 @@ export function modelRefusal(
   const meant = similarModel(model, plan.models.allow);
   const similar = meant !== null && termsAllow({ plan, caps }, meant) ? `Did you mean "${meant}"? ` : "";
   return refusal("model_not_allowed", `Plan "${name}" does not allow model "${model}".`, {
-    hint: `${similar}GET /v1/models lists the allowed models. A team admin changes them with PUT /v1/plans/${name}.`,
+    hint: `${similar}GET /v1/models lists the allowed models. A team admin changes them with PATCH /v1/plans/${name}.`,
   });
 }
 
@@ -62,7 +62,7 @@ export function priceRefusal(model: string, plan: string | null, price: Price | 
     price === null
       ? plan === null
         ? "Only the operator sets prices while its caps limit money."
-        : "A team admin sets prices with PUT /v1/prices."
+        : "A team admin sets it with PUT /v1/prices/{model}."
       : "Set the field of the input that determines the amount; a team admin names it in `fields` of the price.";
   if (plan === null) {
     const detail = `Model "${model}" ${why}, and the operator's cap per USD allows no request of unknown price.`;
@@ -71,7 +71,7 @@ export function priceRefusal(model: string, plan: string | null, price: Price | 
   const rule = forVisitors
     ? `plan "${plan}" has no \`assumed_cost\` with which a publishable key's requests of unknown price would count`
     : `plan "${plan}" refuses requests of unknown price`;
-  const assume = forVisitors ? ` Or the admin sets \`assumed_cost\` with PUT /v1/plans/${plan}.` : "";
+  const assume = forVisitors ? ` Or the admin sets \`assumed_cost\` with PATCH /v1/plans/${plan}.` : "";
   return refusal("price_unknown", `Model "${model}" ${why}, and ${rule}.`, { hint: `${give}${assume}` });
 }
 
@@ -211,7 +211,7 @@ const MONEY_LIMIT = "a limit per `usd` with the scope `key` or `team`";
 
 /** A publishable key without a plan that bounds its money. */
 export function pagePlanRefusal(plan: string | null): Refusal {
-  const hint = `Name a plan that has ${MONEY_LIMIT}, e.g. { "name": "page-money", "scope": "key", "per": "usd", "limit": "2", "window": "1d" }.`;
+  const hint = `Name a plan that has ${MONEY_LIMIT}, e.g. { "name": "page-money", "scope": "key", "per": "usd", "limit": "2", "window": "day" }.`;
   const detail =
     plan === null
       ? "`plan` is required for publishable keys, which anybody may use."
@@ -223,6 +223,37 @@ export function pagePlanRefusal(plan: string | null): Refusal {
 export function keptMoneyRefusal(plan: string, keyIds: readonly string[]): Refusal {
   const detail = `Publishable keys use plan "${plan}", so it must keep ${MONEY_LIMIT}: ${keyIds.join(", ")}.`;
   return refusal("conflict", detail, { hint: "Revoke these keys first, or keep such a limit." });
+}
+
+/** The key does not run the model, whatever its plan allows. */
+export function keyModelRefusal(key: string, model: string): Refusal {
+  return refusal("model_not_allowed", `Key "${key}" does not allow model "${model}".`, {
+    hint: "GET /v1/models lists the allowed models.",
+  });
+}
+
+/** The plan would lose limits that its writer did not name. */
+export function lostLimitsRefusal(plan: string, lost: readonly string[]): Refusal {
+  const names = lost.map((name) => `"${name}"`).join(", ");
+  return refusal(
+    "conflict",
+    `PUT replaces the whole plan, and this one lacks limits that plan "${plan}" has: ${names}.`,
+    {
+      hint: `Change single fields with PATCH /v1/plans/${plan}. To remove these limits, send PUT /v1/plans/${plan}?replace=true.`,
+    },
+  );
+}
+
+/** The plan may not be deleted while it is in use. */
+export function planInUseRefusal(plan: string, users: string): Refusal {
+  return refusal("conflict", `Plan "${plan}" cannot be deleted: it is used by ${users}.`, {
+    hint: "Give these another plan first: PATCH /v1/team, PATCH /v1/keys/{id}.",
+  });
+}
+
+export function planExistsRefusal(plan: string): Refusal {
+  const hint = `Change it with PATCH /v1/plans/${plan}, or choose another name.`;
+  return refusal("conflict", `A plan "${plan}" already exists.`, { hint });
 }
 
 /** The plan does not exist. */

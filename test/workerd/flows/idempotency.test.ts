@@ -63,13 +63,13 @@ describe("an idempotency key", () => {
   test("is not used up by a post that was refused", async ({ team }) => {
     await team.send("PUT", "/v1/plans/default", { limits: [{ ...COUNT, limit: 0 }] });
     expect((await post(team, { "Idempotency-Key": "k" })).status).toBe(402);
-    await team.send("PUT", "/v1/plans/default", {});
+    await team.send("PUT", "/v1/plans/default?replace=true", {});
     expect((await post(team, { "Idempotency-Key": "k" })).status).toBe(202);
   });
 
   test("finds its request also under a plan whose rules would refuse the input by now", async ({ team }) => {
     const first = await post(team, { "Idempotency-Key": "k" });
-    await team.send("PUT", "/v1/plans/default", { input: { forbid: ["prompt"] } });
+    await team.send("PATCH", "/v1/plans/default", { input: { forbid: ["prompt"] } });
     // At first the edge still remembers the older plan, later it knows the one in force.
     for (const laterMs of [0, 2 * IDENTITY_CACHE_MS]) {
       await passTime(laterMs);

@@ -161,7 +161,7 @@ describe("uploads by whoever has a page's key", () => {
     expect(announced.body).toMatchObject({
       ...{ status: 413, code: "payload_too_large" },
       detail: expect.stringContaining("at most 10485760 bytes (`uploads.browser_max_bytes`)"),
-      hint: expect.stringContaining("raise `uploads.browser_max_bytes` with PUT /v1/plans/page"),
+      hint: expect.stringContaining("raise `uploads.browser_max_bytes` with PATCH /v1/plans/page"),
     });
     const unsized = await announce(visitor, null);
     const sent = await send(unsized.body.upload_url, {
@@ -215,7 +215,7 @@ describe("a model of unknown price", () => {
     expect(refused.body).toMatchObject({
       ...{ status: 403, code: "price_unknown" },
       detail: expect.stringContaining('plan "page" has no `assumed_cost`'),
-      hint: expect.stringContaining("sets `assumed_cost` with PUT /v1/plans/page"),
+      hint: expect.stringContaining("sets `assumed_cost` with PATCH /v1/plans/page"),
     });
     const visitor = await visit(page, ADDRESS);
     expect((await visitor.ask("POST", `/fal/queue/${UNPRICED}`, { prompt: "a cat" })).status).toBe(403);

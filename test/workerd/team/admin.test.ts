@@ -82,7 +82,7 @@ describe("keys", () => {
       status: 400,
       body: { detail: expect.stringContaining("`plan` is required") },
     });
-    const put = (limits: object[]) => send(key, "PUT", "/v1/plans/page", { limits });
+    const put = (limits: object[]) => send(key, "PUT", "/v1/plans/page?replace=true", { limits });
     const perVisitor = { ...MONEY, scope: "visitor" };
     const perUser = { ...MONEY, name: "user-money", scope: "user" };
     const requests = { name: "requests", scope: "key", per: "request", limit: 5, window: "1d" };
@@ -203,11 +203,11 @@ describe("users", () => {
     });
     const name = "auth0|5f/7 ä?";
     const path = `/v1/users/${encodeURIComponent(name)}`;
-    const limit = { name: "mine", scope: "user", per: "usd", window: "1d", set_by: "plan", limit: "2.000000" };
+    const limit = { name: "mine", scope: "user", per: "usd", window: "day", count: null, set_by: "plan" };
     expect((await send(key, "GET", path)).body).toEqual({
       user: name,
       frozen_at: null,
-      limits: [{ ...limit, used: "0.000000", remaining: "2.000000", reset: expect.any(String) }],
+      limits: [{ ...limit, limit: "2.000000", used: "0.000000", remaining: "2.000000", reset: expect.any(String) }],
     });
     expect((await send(key, "POST", `${path}/freeze?create=true`)).body).toMatchObject({
       user: name,

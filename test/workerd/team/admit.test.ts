@@ -188,10 +188,11 @@ describe("an admit", () => {
   test("acts by the plan that the team chose, and what was counted stays counted", async () => {
     const team = await TeamObject.create({ limits: [{ ...DAY, limit: 5 }] });
     await team.admitted();
-    const refused = await team.stub.plans.choose("small", SOMEBODY);
+    const choose = (plan: string) => team.stub.settings.change({ name: "ours", plan }, SOMEBODY);
+    const refused = await choose("small");
     expect(refused).toMatchObject({ kind: "refused", refusal: { code: "not_found" } });
     await team.putPlan("small", { limits: [{ ...DAY, limit: 1 }] });
-    expect(await team.stub.plans.choose("small", SOMEBODY)).toMatchObject({ kind: "chosen", team: { plan: "small" } });
+    expect(await choose("small")).toMatchObject({ kind: "changed", team: { plan: "small" } });
     expect(await team.outcome()).toBe("quota_exceeded");
   });
 });

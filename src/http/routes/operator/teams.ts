@@ -1,4 +1,4 @@
-// Teams and their plans: the operator creates a team with its first admin key; the team's admins manage its plans and freeze it.
+// Teams: the operator creates a team with its first admin key; the team's admins name its plan and freeze it.
 
 import type * as z from "zod";
 import type { TeamSummary } from "../../../contracts/team-admin.ts";
@@ -11,10 +11,14 @@ import { askTeam, sweeperFor, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { capsSchema } from "../../../team/quota/caps.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
+import { capsTerms } from "../../../team/quota/plan-wire.ts";
+import { teamTag } from "../../../team/version-tags.ts";
 import { actorOf, operatorOf } from "../../audit-actor.ts";
+import { bodyFields, changeWhole, patched } from "../../changes/change-whole.ts";
+import { etagHeader, ifMatchOf, writeHeaders } from "../../changes/if-match.ts";
 import { credentialMemory, TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, planBody, planWire } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";
 
 export const teamBody = lazy((z) =>
@@ -185,59 +189,68 @@ export const teamRoutes: readonly Route[] = [
     path: "/v1/team",
     summary: "Retrieve the team",
     access: "admin",
-    answers: { 200: { description: "The team.", schema: teamBody } },
-    errors: [],
-    async handle({ env, caller }) {
-      return { status: 200, body: teamWire(await askTeam(env, caller.team, (team) => team.settings.summary())) };
-    },
-  }),
-  defineRoute({
-    method: "PUT",
-    path: "/v1/team",
-    summary: "Set the team's plan",
-    access: "admin",
-    body: (z) => z.strictObject({ plan: planNameSchema() }),
-    answers: { 200: { description: "The team.", schema: teamBody } },
-    errors: ["not_found"],
-    async handle(call) {
-      const { env, caller, body } = call;
-      const answer = await askTeam(env, caller.team, (team) => team.plans.choose(body.plan, actorOf(call)));
-      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: teamWire(answer.team) };
-    },
-  }),
-  defineRoute({
-    method: "GET",
-    path: "/v1/plans",
-    summary: "List the team's plans",
-    access: "admin",
-    answers: { 200: { description: "All plans, sorted by name.", schema: () => listBody(planBody()) } },
-    errors: [],
-    async handle({ env, caller }) {
-      const plans = await askTeam(env, caller.team, (team) => team.plans.list());
-      return { status: 200, body: { data: plans.map(planWire), next_cursor: null } };
-    },
-  }),
-  defineRoute({
-    method: "PUT",
-    path: "/v1/plans/:name",
-    summary: "Create or replace a plan",
-    access: "admin",
-    params: (z) => z.object({ name: planNameSchema() }),
-    body: planSchema,
     answers: {
-      200: { description: "The plan, with defaults filled in. It applies from the next submit.", schema: planBody },
+      200: { description: "The team, with the version of its settings as ETag.", schema: teamBody, headers: ["ETag"] },
     },
-    errors: ["conflict"],
-    async handle(call) {
-      const { env, caller, params, body } = call;
-      const answer = await askTeam(env, caller.team, (team) => team.plans.put(params.name, body, actorOf(call)));
-      if (answer.kind === "refused") return { refusal: answer.refusal };
-      return { status: 200, body: planWire({ name: params.name, plan: body }) };
+    errors: [],
+    async handle({ env, caller }) {
+      return shown(await askTeam(env, caller.team, (team) => team.settings.summary()));
     },
   }),
+  changing("PUT"),
+  changing("PATCH"),
   freezing(true),
   freezing(false),
 ];
+
+/** `plan` has no default, so that a replacement names it; the name stays where it is left out. */
+const teamSettings = lazy((z) =>
+  z.strictObject({ name: z.string().min(1).max(100).optional(), plan: planNameSchema() }),
+);
+
+function changing(method: "PUT" | "PATCH"): Route {
+  const isPatch = method === "PATCH";
+  return defineRoute({
+    method,
+    path: "/v1/team",
+    summary: isPatch ? "Change settings of the team" : "Set the team's plan and name",
+    description:
+      "The fields that can be changed are `plan` and `name`; the others of the team may be sent as GET answered them.",
+    access: "admin",
+    headers: writeHeaders,
+    body: (z) =>
+      bodyFields(teamBody().shape).extend({
+        plan: isPatch ? planNameSchema().optional() : planNameSchema(),
+        name: z.string().min(1).max(100).optional(),
+      }),
+    answers: { 200: { description: "The team.", schema: teamBody, headers: ["ETag"] } },
+    errors: ["invalid_request", "not_found", "precondition_failed"],
+    async handle(call) {
+      const { env, caller, body } = call;
+      const answer = await changeWhole({
+        what: "The team",
+        ifMatch: ifMatchOf(call.headers),
+        settings: teamSettings(),
+        readOnly: { fixed: ["id", "created_at", "manages_connections", "caps"], moving: ["frozen_at"], isPatch },
+        async read() {
+          const team = known(await askTeam(env, caller.team, (stub) => stub.settings.summary()));
+          return { kind: "current" as const, wire: teamWire(team), tag: teamTag(team) };
+        },
+        change: isPatch ? patched(body) : (wire) => ({ name: wire.name, ...body }),
+        async write({ plan, name }, ifMatch) {
+          const choices = { plan, name: name ?? caller.team };
+          return await askTeam(env, caller.team, (team) => team.settings.change(choices, actorOf(call), ifMatch));
+        },
+      });
+      return answer.kind === "refused" ? { refusal: answer.refusal } : shown(answer.team);
+    },
+  });
+}
+
+function shown(team: TeamSummary | null) {
+  const summary = known(team);
+  return { status: 200 as const, headers: etagHeader(teamTag(summary)), body: teamWire(summary) };
+}
 
 function freezing(frozen: boolean): Route {
   return defineRoute({
@@ -256,16 +269,20 @@ function freezing(frozen: boolean): Route {
       const { env, caller } = call;
       return {
         status: 200,
-        body: teamWire(await askTeam(env, caller.team, (team) => team.settings.freeze(frozen, actorOf(call)))),
+        body: teamWire(known(await askTeam(env, caller.team, (team) => team.settings.freeze(frozen, actorOf(call))))),
       };
     },
   });
 }
 
 /** Authentication guarantees that a caller's team exists. */
-function teamWire(team: TeamSummary | null): z.input<ReturnType<typeof teamBody>> {
+function known(team: TeamSummary | null): TeamSummary {
   if (team === null) throw new Error("the caller's team does not exist");
+  return team;
+}
+
+function teamWire(team: TeamSummary): z.input<ReturnType<typeof teamBody>> {
   const { id, name, plan, createdAt, frozenAt, managesConnections, caps } = team;
   const [created_at, frozen_at] = [isoTime(createdAt), isoTime(frozenAt)];
-  return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections, caps };
+  return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections, caps: capsTerms(caps) };
 }

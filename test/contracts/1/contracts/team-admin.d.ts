@@ -1,7 +1,7 @@
 import type { Refused } from "../platform/errors.ts";
+import type { IfMatch } from "../platform/version-tag.ts";
 import type { OperatorCaps } from "../team/quota/caps.ts";
 import type { LimitState } from "../team/quota/limits.ts";
-import type { Plan } from "../team/quota/plan.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
 import type { FeedData } from "../webhooks/events.ts";
@@ -15,10 +15,6 @@ export interface TeamSummary {
     frozenAt: number | null;
     managesConnections: boolean;
     caps: OperatorCaps | null;
-}
-export interface NamedPlan {
-    name: string;
-    plan: Plan;
 }
 export interface UserSummary {
     user: string;
@@ -37,7 +33,12 @@ export interface AuditEntry {
     ip: string | null;
     action: string;
     target: string | null;
-    detail: Record<string, string | number | boolean | null>;
+    detail: Record<string, string | number | boolean | null | AuditChange[]>;
+}
+export interface AuditChange {
+    field: string;
+    old?: string | number | boolean | null;
+    new?: string | number | boolean | null;
 }
 export interface AuditPage {
     data: AuditEntry[];
@@ -152,8 +153,16 @@ export interface Removal {
     left: number;
     uploads: number;
 }
+export interface TeamChoices {
+    name: string;
+    plan: string;
+}
 export interface TeamSettings {
     summary(): Answer<TeamSummary | null>;
+    change(choices: TeamChoices, by: Actor, ifMatch?: IfMatch): Answer<{
+        kind: "changed";
+        team: TeamSummary;
+    } | Refused>;
     freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
     manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
     setCaps(caps: OperatorCaps | null, by: Actor): Answer<TeamSummary | null>;
@@ -163,20 +172,10 @@ export interface TeamSettings {
         kind: "begun";
     } | Refused>;
 }
-export interface TeamPlans {
-    list(): Answer<NamedPlan[]>;
-    put(name: string, plan: Plan, by: Actor): Answer<{
-        kind: "stored";
-    } | Refused>;
-    choose(name: string, by: Actor): Answer<{
-        kind: "chosen";
-        team: TeamSummary;
-    } | Refused>;
-}
 export interface TeamPrices {
     history(limit: number): Answer<PricesInForce[]>;
     ofModels(models: string[]): Answer<(Price | null)[]>;
-    put(table: PriceTable, by: Actor): Answer<{
+    put(table: PriceTable, by: Actor, ifMatch?: IfMatch): Answer<{
         kind: "stored";
     } | Refused>;
 }

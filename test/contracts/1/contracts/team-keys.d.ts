@@ -1,4 +1,5 @@
 import type { Refused } from "../platform/errors.ts";
+import type { IfMatch } from "../platform/version-tag.ts";
 import type { Issuer } from "../team/auth/issuers.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { Answer } from "./rpc.ts";
@@ -82,7 +83,13 @@ export type KeyAnswer = {
     kind: "changed";
     key: KeySummary;
 } | Refused;
+export type KeySettings = Pick<KeySummary, "name" | "plan" | "models" | "origins" | "contactUrl" | "expiresAt">;
 export interface TeamKeys {
+    read(id: string): Answer<{
+        kind: "known";
+        key: KeySummary;
+    } | Refused>;
+    change(id: string, settings: KeySettings, by: Actor, ifMatch?: IfMatch): Answer<KeyAnswer>;
     create(terms: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
     rotate(id: string, overlapS: number, by: Actor): Answer<{
         kind: "rotated";
@@ -90,7 +97,7 @@ export interface TeamKeys {
         oldValidUntil: number | null;
     } | Refused>;
     list(): Answer<KeySummary[]>;
-    revoke(id: string, by: Actor): Answer<KeyAnswer>;
+    revoke(id: string, by: Actor, ifMatch?: IfMatch): Answer<KeyAnswer>;
     freeze(id: string, frozen: boolean, by: Actor): Answer<KeyAnswer>;
 }
 export interface IssuerKeys {

@@ -1,4 +1,5 @@
 import type { Refused } from "../platform/errors.ts";
+import type { IfMatch } from "../platform/version-tag.ts";
 import type { ListPosition } from "../team/cursor.ts";
 import type { Attempt, DeliveryState } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
@@ -39,6 +40,19 @@ export interface Endpoint extends EndpointTerms {
 }
 export interface EndpointSummary extends Omit<Endpoint, "secrets" | "headers" | "origin"> {
     headerNames: string[];
+    tag: string;
+}
+export type HeadersChange = {
+    kind: "keep";
+} | {
+    kind: "set";
+    headers: Record<string, string>;
+} | {
+    kind: "merge";
+    patch: Record<string, string | null>;
+};
+export interface EndpointChange extends Omit<EndpointTerms, "headers"> {
+    headers: HeadersChange;
 }
 export type EndpointAnswer = {
     kind: "known";
@@ -167,8 +181,8 @@ export interface TeamEndpoints {
     create(terms: EndpointTerms, origin: string, by: Actor): Answer<CreateEndpointAnswer>;
     list(): Answer<EndpointSummary[]>;
     read(id: string): Answer<EndpointAnswer>;
-    change(id: string, changes: Partial<EndpointTerms>, origin: string, by: Actor): Answer<EndpointAnswer>;
-    remove(id: string, by: Actor): Answer<{
+    change(id: string, terms: EndpointChange, origin: string, by: Actor, ifMatch?: IfMatch): Answer<EndpointAnswer>;
+    remove(id: string, by: Actor, ifMatch?: IfMatch): Answer<{
         kind: "removed";
     } | Refused>;
     secrets(id: string): Answer<SecretAnswer>;

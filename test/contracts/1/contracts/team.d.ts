@@ -2,8 +2,9 @@ import type { Refused } from "../platform/errors.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { Answer } from "./rpc.ts";
 import type { AdmitAnswer, AdmitInput, IdentifyAnswer, ListAnswer, ListInput, MeAnswer, QuoteAnswer, QuoteInput, RequestCount, RequestFilter, Settled, SettleInput } from "./team-access.ts";
-import type { ManualSettlement, TeamAlerts, TeamAudit, TeamPlans, TeamPrices, TeamSettings, TeamSummary, TeamTakedowns, TeamUsage, TeamUsers } from "./team-admin.ts";
+import type { ManualSettlement, TeamAlerts, TeamAudit, TeamPrices, TeamSettings, TeamSummary, TeamTakedowns, TeamUsage, TeamUsers } from "./team-admin.ts";
 import type { ActingFor, Actor, Credential, NewKey, TeamIssuers, TeamKeys } from "./team-keys.ts";
+import type { TeamPlans } from "./team-plans.ts";
 import type { TeamUploads } from "./team-uploads.ts";
 import type { TeamDeliveries, TeamEndpoints, TeamEvents, TeamReplayJobs } from "./team-webhooks.ts";
 export interface NewTeam {

@@ -78,6 +78,11 @@ export declare const ERRORS: {
         readonly title: "Conflict with the current state of the resource";
         readonly retryable: false;
     };
+    readonly precondition_failed: {
+        readonly status: 412;
+        readonly title: "The resource has changed since it was read";
+        readonly retryable: false;
+    };
     readonly already_ended: {
         readonly status: 409;
         readonly title: "The request has already ended";

@@ -25,7 +25,7 @@ function refusalOf(rules: Rules, inputText: string): string | null {
     return null;
   }
   expect(answer.refusal.code).toBe("invalid_input");
-  expect(answer.refusal.hint).toContain("PUT /v1/plans/demo");
+  expect(answer.refusal.hint).toContain("PATCH /v1/plans/demo");
   expect(answer.refusal.detail).toMatch(/ \(plan "demo"\)\.$/);
   return answer.refusal.detail.slice(0, -' (plan "demo").'.length);
 }

@@ -14,12 +14,12 @@ export declare const capsSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"request">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
         count: z.ZodOptional<z.ZodEnum<{
             admitted: "admitted";
             completed: "completed";
@@ -36,12 +36,12 @@ export declare const capsSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"usd">;
         limit: z.ZodString;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -54,12 +54,12 @@ export declare const capsSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"output_byte">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -72,12 +72,12 @@ export declare const capsSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"upload">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
         count: z.ZodOptional<z.ZodEnum<{
             admitted: "admitted";
             completed: "completed";
@@ -94,12 +94,12 @@ export declare const capsSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"upload_byte">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
         count: z.ZodOptional<z.ZodEnum<{
             admitted: "admitted";
             completed: "completed";

@@ -1,13 +1,8 @@
 import type * as z from "zod";
 import { LIMIT_COUNTS } from "../../platform/errors.ts";
+import { type LimitWindow } from "./windows.ts";
 export declare const usdSchema: () => z.ZodString;
 declare const COUNTED_FOR: readonly ["team", "key", "user", "visitor", "ip", "network"];
-declare const limitWindow: () => z.ZodEnum<{
-    "1d": "1d";
-    "1h": "1h";
-    "1m": "1m";
-    "1mo": "1mo";
-}>;
 export declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
     name: z.ZodString;
     scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -20,12 +15,12 @@ export declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
     }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
     per: z.ZodLiteral<"request">;
     limit: z.ZodInt;
-    window: z.ZodEnum<{
+    window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
         "1d": "1d";
         "1h": "1h";
         "1m": "1m";
         "1mo": "1mo";
-    }>;
+    }>>;
     count: z.ZodOptional<z.ZodEnum<{
         admitted: "admitted";
         completed: "completed";
@@ -42,12 +37,12 @@ export declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
     }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
     per: z.ZodLiteral<"usd">;
     limit: z.ZodString;
-    window: z.ZodEnum<{
+    window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
         "1d": "1d";
         "1h": "1h";
         "1m": "1m";
         "1mo": "1mo";
-    }>;
+    }>>;
 }, z.core.$strict>, z.ZodObject<{
     name: z.ZodString;
     scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -60,12 +55,12 @@ export declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
     }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
     per: z.ZodLiteral<"output_byte">;
     limit: z.ZodInt;
-    window: z.ZodEnum<{
+    window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
         "1d": "1d";
         "1h": "1h";
         "1m": "1m";
         "1mo": "1mo";
-    }>;
+    }>>;
 }, z.core.$strict>, z.ZodObject<{
     name: z.ZodString;
     scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -78,12 +73,12 @@ export declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
     }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
     per: z.ZodLiteral<"upload">;
     limit: z.ZodInt;
-    window: z.ZodEnum<{
+    window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
         "1d": "1d";
         "1h": "1h";
         "1m": "1m";
         "1mo": "1mo";
-    }>;
+    }>>;
     count: z.ZodOptional<z.ZodEnum<{
         admitted: "admitted";
         completed: "completed";
@@ -100,12 +95,12 @@ export declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
     }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
     per: z.ZodLiteral<"upload_byte">;
     limit: z.ZodInt;
-    window: z.ZodEnum<{
+    window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
         "1d": "1d";
         "1h": "1h";
         "1m": "1m";
         "1mo": "1mo";
-    }>;
+    }>>;
     count: z.ZodOptional<z.ZodEnum<{
         admitted: "admitted";
         completed: "completed";
@@ -133,7 +128,6 @@ export type CountedFor = {
     kind: "tag";
     name: string;
 };
-export type LimitWindow = z.output<ReturnType<typeof limitWindow>>;
+export type { LimitWindow };
 export declare function countedFor(scope: LimitScope): CountedFor;
 export declare function limitSize(limit: PlanLimit): number;
-export {};

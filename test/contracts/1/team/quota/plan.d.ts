@@ -17,12 +17,12 @@ export declare const planSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"request">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
         count: z.ZodOptional<z.ZodEnum<{
             admitted: "admitted";
             completed: "completed";
@@ -39,12 +39,12 @@ export declare const planSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"usd">;
         limit: z.ZodString;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -57,12 +57,12 @@ export declare const planSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"output_byte">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
@@ -75,12 +75,12 @@ export declare const planSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"upload">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
         count: z.ZodOptional<z.ZodEnum<{
             admitted: "admitted";
             completed: "completed";
@@ -97,12 +97,12 @@ export declare const planSchema: () => z.ZodObject<{
         }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
         per: z.ZodLiteral<"upload_byte">;
         limit: z.ZodInt;
-        window: z.ZodEnum<{
+        window: z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<"1d" | "1h" | "1m" | "1mo", string>>, z.ZodEnum<{
             "1d": "1d";
             "1h": "1h";
             "1m": "1m";
             "1mo": "1mo";
-        }>;
+        }>>;
         count: z.ZodOptional<z.ZodEnum<{
             admitted: "admitted";
             completed: "completed";

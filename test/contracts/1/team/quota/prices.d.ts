@@ -38,6 +38,7 @@ export declare const priceSchema: () => z.ZodObject<{
     source: z.ZodOptional<z.ZodString>;
     as_of: z.ZodOptional<z.ZodISODate>;
 }, z.core.$strict>;
+export declare const pricedModel: () => z.ZodString;
 export declare const priceTableSchema: () => z.ZodRecord<z.ZodString, z.ZodObject<{
     unit: z.ZodEnum<{
         image: "image";
