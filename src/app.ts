@@ -36,6 +36,7 @@ import { capsRoutes } from "./http/routes/operator/caps.ts";
 import { doctorRoutes } from "./http/routes/operator/doctor.ts";
 import { healthRoutes } from "./http/routes/operator/health.ts";
 import { operatorWebhookRoutes } from "./http/routes/operator/operator-webhook.ts";
+import { overviewRoutes } from "./http/routes/operator/overview.ts";
 import { sweepRoutes } from "./http/routes/operator/sweep.ts";
 import { teamRoutes } from "./http/routes/operator/teams.ts";
 import { adminUpstreamRoutes } from "./http/routes/operator/upstream.ts";
@@ -87,6 +88,7 @@ const apiRoutes: readonly Route[] = [
   ...deliveryRoutes,
   ...eventRoutes,
   ...operatorWebhookRoutes,
+  ...overviewRoutes,
   ...adminUpstreamRoutes,
   ...sweepRoutes,
   ...doctorRoutes,

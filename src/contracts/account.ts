@@ -142,12 +142,21 @@ export interface AccountOverview extends AccountHealth {
   lastFailures: LastFailure[];
   webhooks: { state: RequestState["webhooks"]; lastDelayMs: number | null };
   durations: { model: string; durations: Durations | null }[];
+  figures: AccountFigures;
 }
 
 /** Hosts of media in one request's output that FAL_MEDIA_HOSTS lacks; an origin where it is not https. */
 export interface UnlistedHosts {
   requestId: string;
   hosts: string[];
+}
+
+/** How a request that was at fal has ended. An output whose files are still being copied is an end: it completes. `at`: epoch ms. */
+export interface RequestEnd {
+  outcome: "completed" | "failed" | "canceled";
+  at: number;
+  /** A verified webhook reported it. */
+  byWebhook: boolean;
 }
 
 /** A request that is no longer at fal. `ms`: from submit to output, null when fal did not complete the run. */
@@ -157,6 +166,24 @@ export interface SlotRelease {
   ms: number | null;
   /** From fal's signature to the webhook's arrival; null when no webhook reported the end. */
   webhookDelayMs: number | null;
+  /** `uncertain`: nobody knows whether fal took it, and its end is told later. Absent: older code told of it. */
+  end?: RequestEnd | "uncertain";
+}
+
+/** Counts of the last 24 hours (the running hour and the 23 before it) of requests that were submitted, and what is open now. */
+export interface AccountFigures {
+  submitted: number;
+  ended: Record<RequestEnd["outcome"], number>;
+  /** Ends that a verified webhook reported. */
+  webhooks: number;
+  /** The delay that 95 of 100 of them did not exceed; null without one. */
+  webhookP95Ms: number | null;
+  /** Deliveries that are tried no more. */
+  deliveriesGivenUp: number;
+  /** Requests at fal for longer than 10 minutes and three times what nearly all of their model take. */
+  overdue: number;
+  /** Requests of which nobody knows yet whether fal took them. */
+  uncertain: number;
 }
 
 /**
@@ -183,7 +210,7 @@ export interface AccountContract {
   returnGrant(callGrant: CallGrant): Answer<void>;
   /** Reports that a granted call finished, and what it says about the connection. Returns the resulting pause, if any. */
   callFinished(callGrant: CallGrant, signal: ConnectionSignal): Answer<Pause | null>;
-  /** The request is no longer at fal: frees its slot. Safe to repeat; its duration is counted once. */
+  /** The request is no longer at fal: frees its slot. Safe to repeat; its duration and its end are counted once. */
   releaseSlot(release: SlotRelease): Answer<void>;
   /** Position of a request's submit in the queue; null when it is not queued. */
   queuePositionOf(requestId: string): Answer<QueuePosition | null>;
@@ -215,6 +242,8 @@ export interface AccountContract {
   proofFailed(connection: string | null, userId: string): Answer<void>;
   /** From now on, webhooks signed for this fal user are trusted for this connection. */
   pinUser(connection: string | null, userId: string): Answer<void>;
+  /** A delivery is tried no more. Counted once while the account stays in memory; a call that is lost is not repeated. */
+  deliveryGivenUp(deliveryId: string): Answer<void>;
   /** The operator is told of each host once a day. */
   reportUnlistedHosts(found: UnlistedHosts): Answer<void>;
   /** fal's webhook keys. `force`: a signature matched none of them. Concurrent calls share one fetch. */

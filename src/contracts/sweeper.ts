@@ -17,6 +17,8 @@ export interface SweepReport {
   foreign: number;
   deleted: number;
   deletedBytes: number;
+  /** Size of all that was listed, deleted objects included. Absent: an older sweep did not add it up. */
+  listedBytes?: number;
 }
 
 /** Whose the bucket is: a deployment's random id, and since when. `deployment` null: the mark cannot be read. */
@@ -41,6 +43,17 @@ export interface SweepOverview {
   isOwner: boolean;
   /** Newest first, at most ADOPTIONS_KEPT. */
   adoptions: Adoption[];
+}
+
+/** For the operator's overview: what the last finished sweep found, and how many teams there are. */
+export interface DeploymentFigures {
+  /** The running or last sweep; null before the first. */
+  sweep: SweepReport | null;
+  /** The last sweep that came to its end; null before the first. */
+  finished: SweepReport | null;
+  /** Whether the bucket is this deployment's; null: nobody has claimed it. */
+  isOwner: boolean | null;
+  teams: number;
 }
 
 /** `not_owner`: the bucket belongs to another deployment, and nothing was swept. */
@@ -68,6 +81,7 @@ export interface SweeperContract {
   /** Claims an unclaimed bucket for this deployment. Safe to repeat; changes nothing when the bucket has an owner. */
   claim(): Answer<{ isOwner: boolean }>;
   overview(): Answer<SweepOverview>;
+  figures(): Answer<DeploymentFigures>;
   /** Writes a team's entry of the directory. Idempotent. */
   recordTeam(entry: TeamEntry): Answer<void>;
   /** The deployment's teams by id, after `after`. */

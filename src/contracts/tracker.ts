@@ -4,7 +4,7 @@ import type { FileSource } from "../files/request-file.ts";
 import type { Bill, UpstreamEnd } from "../requests/machine/events.ts";
 import type { RequestView, StartInput, TimelineEntry, Viewer } from "../requests/machine/types.ts";
 import type { DeliveryView } from "../webhooks/attempt.ts";
-import type { Granted } from "./account.ts";
+import type { Granted, RequestEnd } from "./account.ts";
 import type { Answer } from "./rpc.ts";
 
 export interface DescribedOutput {
@@ -131,8 +131,11 @@ export interface TrackerContract {
    * The call is made after this returns; if the object dies, the effect's lease expires.
    */
   callGranted(name: string, grant: Granted): Answer<{ used: boolean }>;
-  /** The account checks whether the request still uses its slot. */
-  holdsSlot(): Answer<{ holds: boolean }>;
+  /**
+   * The account checks whether the request still uses its slot. `end`: how it left fal; null where there is nothing to count: it
+   * waits to be submitted, or is deleted. Older code says none.
+   */
+  holdsSlot(): Answer<{ holds: boolean; end?: RequestEnd | "uncertain" | null }>;
   /** Applies a manual settlement of an unknown charge. Null when the request is not this team's. */
   resolveCharge(team: string, bill: Bill): Answer<RequestView | null>;
   /** Team found an unconfirmed reservation: returns whether the request started, or writes a tombstone so that it never will. */

@@ -7,6 +7,7 @@ import type {
   Adoption,
   BeginAnswer,
   BucketOwner,
+  DeploymentFigures,
   SweeperContract,
   SweepOverview,
   SweepReport,
@@ -41,6 +42,7 @@ export const SWEEPER_VERSION: StoredVersion = { version: 1, min_reader: 1 };
 
 /** Keys of the object's storage. */
 const SWEEP = "sweep";
+const FINISHED = "finished";
 const DEPLOYMENT = "deployment";
 const ADOPTIONS = "adoptions";
 /** Takeovers that are remembered; there should be none or one. */
@@ -61,7 +63,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
       if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now());
       return { kind: "running", report: reportOf(before) };
     }
-    const counts = { listed: 0, known: 0, young: 0, foreign: 0, deleted: 0, deletedBytes: 0 };
+    const counts = { listed: 0, known: 0, young: 0, foreign: 0, deleted: 0, deletedBytes: 0, listedBytes: 0 };
     const sweep: Sweep = { startedAt: Date.now(), finishedAt: null, refused: false, ...counts, root: 0, after: null };
     this.#rows.put(SWEEP, sweep);
     await this.ctx.storage.setAlarm(Date.now());
@@ -96,6 +98,12 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     };
   }
 
+  async figures(): Promise<DeploymentFigures> {
+    const { sweep, owner, isOwner } = await this.overview();
+    const finished = this.#rows.get<SweepReport>(FINISHED) ?? null;
+    return { sweep, finished, isOwner: owner === null ? null : isOwner, teams: this.#directory.count() };
+  }
+
   recordTeam(entry: TeamEntry): void {
     this.#directory.put(entry);
   }
@@ -125,6 +133,8 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
         // Looked up before each page: the bucket may be taken over while a sweep runs.
         sweep = (await this.#claim()).isOwner ? await this.#sweepPage(sweep) : refusedNow(sweep);
         this.#rows.put(SWEEP, sweep);
+        // Kept apart: the next sweep counts from nothing, and what the last one found is still the newest that is known.
+        if (sweep.finishedAt !== null && !sweep.refused) this.#rows.put(FINISHED, reportOf(sweep));
       }
       if (sweep?.finishedAt === null) next = Date.now();
       else if (sweep !== null && !sweep.refused)
@@ -154,6 +164,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
       ...sweep,
       after: last.key,
       listed: sweep.listed + objects.length,
+      listedBytes: (sweep.listedBytes ?? 0) + objects.reduce((sum, { size }) => sum + size, 0),
       young: sweep.young + objects.length - grown.length,
       foreign: sweep.foreign + grown.length - named.length + foreign.size,
       known: sweep.known + known.size,

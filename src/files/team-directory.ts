@@ -8,17 +8,30 @@ const PREFIX = "team:";
 
 export class TeamDirectory {
   readonly #rows: VersionedRows;
+  #count: number | null = null;
 
   constructor(rows: VersionedRows) {
     this.#rows = rows;
   }
 
   put({ id, ...entry }: TeamEntry): void {
+    if (this.#count !== null && !this.#has(id)) this.#count++;
     this.#rows.put(PREFIX + id, entry);
   }
 
   remove(id: string): void {
+    if (this.#count !== null && this.#has(id)) this.#count--;
     this.#rows.delete(PREFIX + id);
+  }
+
+  /** How many teams there are: counted once for as long as the object stays in memory. */
+  count(): number {
+    this.#count ??= [...this.#rows.list({ prefix: PREFIX })].length;
+    return this.#count;
+  }
+
+  #has(id: string): boolean {
+    return this.#rows.get(PREFIX + id) !== undefined;
   }
 
   /** By id, after `after`. */

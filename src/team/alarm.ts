@@ -4,6 +4,7 @@
 import { ALARM_BUDGET_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { requireConfig } from "../platform/config.ts";
+import { accountFor } from "../platform/stubs.ts";
 import { DAY_MS } from "../platform/time.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
 import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
@@ -87,5 +88,10 @@ async function sendEvents(
   decide(undefined, () => checkEndpoints(stores, now));
   const config = requireConfig(env);
   const guard = (origin: string) => guardRules(config, origin);
-  await sendDue({ stores, pacer, transact, arm, guard, logShare: config.LOG_SAMPLE }, now);
+  // Lost, it is not counted: nobody waits for it.
+  const gaveUp = (id: string) =>
+    void accountFor(env)
+      .deliveryGivenUp(id)
+      .catch(() => undefined);
+  await sendDue({ stores, pacer, transact, arm, guard, gaveUp, logShare: config.LOG_SAMPLE }, now);
 }

@@ -88,12 +88,13 @@ export class AccountStore {
     return this.#slots.all();
   }
 
-  takeSlot(slot: Pick<Slot, "requestId" | "connection" | "since">): void {
+  takeSlot(slot: Pick<Slot, "requestId" | "connection" | "since" | "model">): void {
     this.#slots.take(slot);
   }
 
-  freeSlot(requestId: string): void {
-    this.#slots.free(requestId);
+  /** The requests that have slots or are uncertain, and what is counted of the others. */
+  get requests(): Omit<SlotPages, "take" | "all"> {
+    return this.#slots;
   }
 
   savedHealth(): [connection: string, health: Health][] {

@@ -26,24 +26,22 @@ import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
 import { logEvent } from "../platform/log.ts";
 import { isStateNewer } from "../platform/stored-version.ts";
-import { SECOND_MS } from "../platform/time.ts";
 import type { RequestError, RequestState } from "../requests/machine/types.ts";
+import { type AccountNow, healthNow, overviewNow } from "./account-overview.ts";
 import { AccountStore } from "./account-store.ts";
 import { connectionMissing } from "./client/classify.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import type { ConnectionRequest } from "./client/connections.ts";
-import { byMostCalls, teamOf } from "./fair-queue.ts";
+import { teamOf } from "./fair-queue.ts";
 import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 import { LearnedDurations } from "./learned-durations.ts";
 import { PROOF_HOLD_MS, UserProofs } from "./user-proofs.ts";
 
-/** Users with waiting calls in the operator's overview, most calls first. */
-const WAITING_USERS_SHOWN_MAX = 100;
 /** Retry delay while the connection is being looked up. */
 const LOOKUP_FIRST_RETRY_MS = 50;
-/** Models whose durations the operator is shown. */
-const DURATIONS_SHOWN_MAX = 50;
+/** Deliveries whose end is remembered, so that a repeated report is not counted again. */
+const GIVEN_UP_KEPT = 1_000;
 
 /** What lives on the stored rows. */
 type Opened = { store: AccountStore; grants: AccountGrants; learned: LearnedDurations };
@@ -64,6 +62,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   #refused: { error: RequestError; at: number } | null = null;
   #fetchingKeys: Promise<void> | null = null;
   #keysTriedAt: number | null = null;
+  readonly #givenUp = new Set<string>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -107,8 +106,9 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return this.#grants.callFinished(callGrant, signal);
   }
 
-  async releaseSlot({ requestId, model, ms, webhookDelayMs }: SlotRelease): Promise<void> {
-    if (!this.#grants.releaseSlot(requestId) || ms === null) return;
+  async releaseSlot(release: SlotRelease): Promise<void> {
+    const { model, ms, webhookDelayMs } = release;
+    if (!this.#grants.releaseSlot(release) || ms === null) return;
     this.#learned.add(model, ms, webhookDelayMs, Date.now());
   }
 
@@ -127,38 +127,12 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 
   async accountHealth(): Promise<AccountHealth> {
-    const now = Date.now();
-    const { callScheduler } = this.#grants;
-    const connection = this.#connection;
-    return {
-      at: now,
-      pause: this.#pause(now),
-      rps: this.#config.UPSTREAM_RPS,
-      callsLastSecond: callScheduler.pace.calls.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
-      slots: {
-        used: connection === null ? 0 : callScheduler.slotsUsed(connection),
-        limit: this.#config.UPSTREAM_SLOTS,
-      },
-      callsWaiting: callScheduler.queue.size,
-    };
+    return healthNow(this.#now, Date.now());
   }
 
   async accountOverview(): Promise<AccountOverview> {
-    const now = Date.now();
-    const { callScheduler } = this.#grants;
-    const connection = this.#connection;
-    return {
-      ...(await this.accountHealth()),
-      connection,
-      pausedUntil: callScheduler.pace.closedUntil > now ? callScheduler.pace.closedUntil : null,
-      closure: connection === null ? null : callScheduler.healthOf(connection).closure,
-      failuresInARow: connection === null ? 0 : callScheduler.healthOf(connection).failures,
-      waiting: callScheduler.waitingByKind(),
-      waitingByUser: byMostCalls(callScheduler.queue.waitingByUser()).slice(0, WAITING_USERS_SHOWN_MAX),
-      lastFailures: this.#grants.lastFailures,
-      webhooks: { state: this.#webhooks(), lastDelayMs: this.#learned.webhookDelayMs },
-      durations: this.#learned.latest(DURATIONS_SHOWN_MAX),
-    };
+    this.#store.requests.saveCounts();
+    return overviewNow(this.#now, Date.now());
   }
 
   override async alarm(): Promise<void> {
@@ -189,6 +163,13 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     if (reply.kind === "read" && status === 429) this.#grants.pauseAfterRateLimit(reply.retryAfterMs);
     if (request.kind === "delete" && status >= 200 && status < 300) await this.discardConnection(request.id);
     return { kind: "replied", reply, inUse: this.#connection };
+  }
+
+  async deliveryGivenUp(deliveryId: string): Promise<void> {
+    if (this.#givenUp.has(deliveryId)) return;
+    if (this.#givenUp.size >= GIVEN_UP_KEPT) this.#givenUp.clear();
+    this.#givenUp.add(deliveryId);
+    this.#store.requests.countGivenUp(Date.now());
   }
 
   async webhookArrived(): Promise<void> {
@@ -272,6 +253,19 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
 
   get #webhooksArrive(): boolean {
     return this.#store.fact("webhooks_arrive") ?? false;
+  }
+
+  /** What it shows of itself. */
+  get #now(): AccountNow {
+    return {
+      connection: this.#connection,
+      pause: this.#pause(Date.now()),
+      limits: { rps: this.#config.UPSTREAM_RPS, slots: this.#config.UPSTREAM_SLOTS },
+      webhooks: this.#webhooks(),
+      grants: this.#grants,
+      learned: this.#learned,
+      requests: this.#store.requests,
+    };
   }
 
   #pause(now: number): Pause | null {

@@ -1,7 +1,15 @@
 // Grants of an account with their side effects: rows of waiting calls and slots, notifications to trackers, probes, slot checks and
 // the alarm. scheduler.ts decides which call is next.
 
-import type { CallGrant, ConnectionSignal, Granted, LastFailure, Pause, UnlistedHosts } from "../contracts/account.ts";
+import type {
+  CallGrant,
+  ConnectionSignal,
+  Granted,
+  LastFailure,
+  Pause,
+  SlotRelease,
+  UnlistedHosts,
+} from "../contracts/account.ts";
 import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
@@ -12,18 +20,7 @@ import { AccountAlarm } from "./account-alarm.ts";
 import type { AccountStore } from "./account-store.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import { callName, teamOf } from "./fair-queue.ts";
-import {
-  closedHealth,
-  HEALTHY,
-  type Health,
-  isDoubted,
-  isProbeDue,
-  withFailedProbe,
-  withFailure,
-  withStartedProbe,
-  withSuccess,
-  withUnusedProbe,
-} from "./health.ts";
+import { type Health, healthAfter, isDoubted, isProbeDue, withStartedProbe } from "./health.ts";
 import { type Notice, noticeOf, sendNotice } from "./outage-notice.ts";
 import { type CallTime, GRANT_USE_MS, isPaceBusy, paceAfterWaking, windowMs } from "./pace.ts";
 import { CallScheduler, type GrantDecision, type SchedulerRequest, WAKE_RETRY_MS } from "./scheduler.ts";
@@ -69,7 +66,7 @@ export class AccountGrants {
       this.callScheduler.healthByConnection.set(connection, health);
     this.#hostNotices = new UnlistedHostNotices(config, store);
     this.#alarm = new AccountAlarm(deps.ctx.storage);
-    this.#slotChecks = new SlotChecks(deps.env, this.callScheduler, (requestId) => this.releaseSlot(requestId));
+    this.#slotChecks = new SlotChecks(deps.env, this.callScheduler, store.requests, (left) => this.#slotLeft(left));
   }
 
   /** Before the first call: looks at the alarm that an earlier instance has set. */
@@ -134,7 +131,7 @@ export class AccountGrants {
   returnGrant(callGrant: CallGrant): void {
     const isFreed = this.callScheduler.returnGrant(callGrant, Date.now());
     if (callGrant.probe) this.#keepHealth(callGrant.call.connection);
-    if (isFreed) this.#deps.store.freeSlot(callGrant.call.requestId);
+    if (isFreed) this.#deps.store.requests.free(callGrant.call.requestId);
     this.grantInBackground();
   }
 
@@ -167,11 +164,18 @@ export class AccountGrants {
   }
 
   /** The request is not at fal. True when it had a slot. */
-  releaseSlot(requestId: string): boolean {
-    const slot = this.callScheduler.releaseSlot(requestId, Date.now());
-    if (slot !== undefined) this.#deps.store.freeSlot(requestId);
+  releaseSlot(release: Pick<SlotRelease, "requestId" | "end" | "webhookDelayMs">): boolean {
+    const now = Date.now();
+    this.#deps.store.requests.leave(release.requestId, release, now);
+    const slot = this.callScheduler.releaseSlot(release.requestId, now);
     this.grantInBackground();
     return slot !== undefined;
+  }
+
+  #slotLeft({ requestId, end }: { requestId: string; end: SlotRelease["end"] | null }): boolean {
+    if (end === null) this.#deps.store.requests.free(requestId);
+    const left = end === null || end === undefined ? {} : { end };
+    return this.releaseSlot({ requestId, webhookDelayMs: null, ...left });
   }
 
   reportUnlistedHosts(found: UnlistedHosts): void {
@@ -325,24 +329,4 @@ export class AccountGrants {
 /** End of the time in which a grant may be used. */
 export function notAfter(at: number): number {
   return at + GRANT_USE_MS;
-}
-
-/** `probe`: the call was to tell whether the connection works. */
-function healthAfter(
-  health: Health,
-  { signal, probe, team }: { signal: ConnectionSignal; probe: boolean; team: string },
-  now: number,
-): Health {
-  switch (signal) {
-    case "ok":
-      return probe ? HEALTHY : withSuccess(health);
-    case "rate_limited":
-      // Calls come through; a probe has not learned whether its own would be taken.
-      return probe ? withUnusedProbe(health, now) : withSuccess(health);
-    case "failed":
-      return probe ? withFailedProbe(health, health.closure?.why ?? "failing", now) : withFailure(health, team, now);
-    case "locked":
-    case "key_refused":
-      return probe ? withFailedProbe(health, signal, now) : closedHealth(health, signal, now);
-  }
 }

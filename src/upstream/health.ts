@@ -1,7 +1,7 @@
 // Circuit breaker of a connection: closed on a refusal or a run of failures, for growing pauses, until a probe succeeds. A run of one
 // team's failures alone closes it for all only when a probe fails too. Pure: the clock is a parameter.
 
-import type { Closure, PauseReason } from "../contracts/account.ts";
+import type { Closure, ConnectionSignal, PauseReason } from "../contracts/account.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 
 /** Failed calls in a row that close a connection, or put it in doubt. */
@@ -72,4 +72,24 @@ export function isProbeDue({ closure }: Health, now: number): boolean {
 
 function pauseMs(probes: number): number {
   return Math.min(HEALTH_PAUSE_MAX_MS, HEALTH_PAUSE_FIRST_MS * 2 ** Math.min(probes, 20));
+}
+
+/** After a call. `probe`: it was to tell whether the connection works. `team`: whose call it was. */
+export function healthAfter(
+  health: Health,
+  { signal, probe, team }: { signal: ConnectionSignal; probe: boolean; team: string },
+  now: number,
+): Health {
+  switch (signal) {
+    case "ok":
+      return probe ? HEALTHY : withSuccess(health);
+    case "rate_limited":
+      // Calls come through; a probe has not learned whether its own would be taken.
+      return probe ? withUnusedProbe(health, now) : withSuccess(health);
+    case "failed":
+      return probe ? withFailedProbe(health, health.closure?.why ?? "failing", now) : withFailure(health, team, now);
+    case "locked":
+    case "key_refused":
+      return probe ? withFailedProbe(health, signal, now) : closedHealth(health, signal, now);
+  }
 }

@@ -49,6 +49,7 @@ export interface Slot {
   requestId: string;
   connection: string;
   since: number;
+  model?: string;
   /** The last grant that came with it. */
   grantedAt: number;
   /** When it was last granted, or its tracker asked. */
@@ -70,7 +71,7 @@ export class CallScheduler {
   readonly healthByConnection = new Map<string, Health>();
   readonly #slotsMax: number;
   /** Submits without an answer, by request id. */
-  readonly #unanswered = new Map<string, number>();
+  readonly unanswered = new Map<string, number>();
   /** Submits that a locked account refused, and when: other requests probe before them. */
   readonly #refusedSubmitAt = new Map<string, number>();
   readonly #answerTimes = new AnswerTimes();
@@ -183,7 +184,7 @@ export class CallScheduler {
     // Closed for another reason meanwhile: the account probes it itself.
     if (probe && health.closure?.why === "locked")
       this.healthByConnection.set(call.connection, withUnusedProbe(health, now));
-    this.#unanswered.delete(call.requestId);
+    this.unanswered.delete(call.requestId);
     // A grant that is returned late must not free the slot of a later one.
     if (!tookSlot || this.slots.get(call.requestId)?.grantedAt !== callTime.at) return false;
     this.#freeSlot(call.requestId);
@@ -203,14 +204,14 @@ export class CallScheduler {
 
   /** A granted call finished, with or without an answer: now its end in the rate window is known. */
   callFinished({ call, callTime }: CallGrant, now: number): void {
-    if (call.kind === "submit") this.#unanswered.delete(call.requestId);
+    if (call.kind === "submit") this.unanswered.delete(call.requestId);
     this.pace = withAnsweredCall(this.pace, callTime, now, this.#answerTimes.quickestMs(call.kind));
     this.#answerTimes.add(call.kind, now - callTime.at);
   }
 
   /** The request is not at fal. Returns the slot that it had. */
   releaseSlot(requestId: string, now: number): Slot | undefined {
-    this.#unanswered.delete(requestId);
+    this.unanswered.delete(requestId);
     this.#refusedSubmitAt.delete(requestId);
     const slot = this.slots.get(requestId);
     if (slot === undefined) return undefined;
@@ -292,15 +293,15 @@ export class CallScheduler {
 
   /** Decides about a lane of the queue, as things stand at `now`. */
   #admissible(now: number): Admissible {
-    for (const [requestId, at] of this.#unanswered) {
-      if (at + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS < now) this.#unanswered.delete(requestId);
+    for (const [requestId, at] of this.unanswered) {
+      if (at + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS < now) this.unanswered.delete(requestId);
     }
     return ({ kind, connection, hasSlot }) => {
       const health = this.healthOf(connection);
       const { closure } = health;
       if (kind !== "submit") return closure === null || closure.why === "locked";
       if (!hasSlot && this.#isFull(connection)) return false;
-      if (this.#unanswered.size >= this.pace.rps * UNANSWERED_SUBMITS_S) return false;
+      if (this.unanswered.size >= this.pace.rps * UNANSWERED_SUBMITS_S) return false;
       return closure === null || (closure.why === "locked" && isProbeDue(health, now));
     };
   }
@@ -314,12 +315,17 @@ export class CallScheduler {
     const health = this.healthOf(call.connection);
     callGrant.probe = health.closure !== null;
     if (callGrant.probe) this.healthByConnection.set(call.connection, withStartedProbe(health, now));
-    const { requestId, connection } = call;
+    const { requestId, connection, model } = call;
     const held = this.slots.get(requestId);
     callGrant.tookSlot = held === undefined;
     const { at } = callTime;
-    this.slots.set(requestId, { requestId, connection, since: held?.since ?? at, grantedAt: at, checkedAt: at });
-    this.#unanswered.set(call.requestId, callTime.at);
+    this.slots.set(requestId, {
+      ...{ requestId, connection, model },
+      since: held?.since ?? at,
+      grantedAt: at,
+      checkedAt: at,
+    });
+    this.unanswered.set(call.requestId, callTime.at);
     return callGrant;
   }
 

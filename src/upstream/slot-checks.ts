@@ -1,5 +1,7 @@
-// Asks trackers whether they still hold their slots: a release may have been lost, and one that was heard may not be on disk.
+// Asks trackers whether they still hold their slots, and how what has none any more has ended: a release may have been lost, and one
+// that was heard may not be on disk.
 
+import type { SlotRelease } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
 import { logEvent } from "../platform/log.ts";
 import { trackerOf } from "../platform/stubs.ts";
@@ -7,6 +9,7 @@ import { MINUTE_MS } from "../platform/time.ts";
 import { GRANT_WAIT_IN_PLACE_MS } from "../requests/machine/effect-schedule.ts";
 import { GRANT_USE_MS } from "./pace.ts";
 import type { CallScheduler, Slot } from "./scheduler.ts";
+import type { PagedRequest } from "./slot-pages.ts";
 
 /** A slot is checked after this; sooner while a submit waits for one. */
 export const SLOT_CHECK_MS = 10 * MINUTE_MS;
@@ -18,15 +21,30 @@ const WAKE_CHECKS_MAX = 200;
 /** By then every grant of the instance before was used or missed: a tracker that has a slot says so. */
 export const WAKE_CHECK_AFTER_MS = GRANT_WAIT_IN_PLACE_MS + GRANT_USE_MS;
 
+/** `end` null: nothing of the request is to be counted; undefined: older code does not say. */
+interface Left {
+  requestId: string;
+  end: SlotRelease["end"] | null;
+}
+
 export class SlotChecks {
   readonly #env: Env;
   readonly #scheduler: CallScheduler;
-  readonly #release: (requestId: string) => boolean;
+  readonly #requests: { uncertain(): PagedRequest[] };
+  readonly #release: (left: Left) => boolean;
+  /** When the trackers of uncertain requests were asked; their slots are free. */
+  readonly #uncertainAt = new Map<string, number>();
 
-  /** `release` frees the slot; false where it was free. */
-  constructor(env: Env, callScheduler: CallScheduler, release: (requestId: string) => boolean) {
+  /** `release` frees the slot and counts the end; false where it was free. */
+  constructor(
+    env: Env,
+    callScheduler: CallScheduler,
+    requests: { uncertain(): PagedRequest[] },
+    release: (left: Left) => boolean,
+  ) {
     this.#env = env;
     this.#scheduler = callScheduler;
+    this.#requests = requests;
     this.#release = release;
   }
 
@@ -35,6 +53,7 @@ export class SlotChecks {
     const gapMs = this.#gapMs();
     let earliest = Number.POSITIVE_INFINITY;
     for (const { checkedAt } of this.#scheduler.slots.values()) earliest = Math.min(earliest, checkedAt + gapMs);
+    for (const each of this.#requests.uncertain()) earliest = Math.min(earliest, this.#askedAt(each) + SLOT_CHECK_MS);
     return earliest;
   }
 
@@ -42,7 +61,11 @@ export class SlotChecks {
   async checkDue(now: number): Promise<void> {
     const limit = now - this.#gapMs();
     const due = [...this.#scheduler.slots.values()].filter(({ checkedAt }) => checkedAt <= limit);
-    await this.#checkAll(due.slice(0, SLOT_CHECK_BATCH));
+    const uncertain = this.#requests.uncertain().filter((each) => this.#askedAt(each) + SLOT_CHECK_MS <= now);
+    await Promise.all([
+      this.#checkAll(due.slice(0, SLOT_CHECK_BATCH)),
+      ...uncertain.slice(0, SLOT_CHECK_BATCH).map((each) => this.#checkUncertain(each, now)),
+    ]);
   }
 
   /** Checks what the instance before left: who freed a slot since its last write is not on disk. */
@@ -66,20 +89,34 @@ export class SlotChecks {
   async #check(requestId: string): Promise<void> {
     const asked = this.#scheduler.slots.get(requestId);
     if (asked === undefined) return;
-    const holds = await this.#holds(requestId);
+    const { holds, end } = await this.#ask(requestId);
     if (this.#scheduler.slots.get(requestId)?.checkedAt !== asked.checkedAt) return;
     if (holds) this.#scheduler.slots.set(requestId, { ...asked, checkedAt: Date.now() });
-    else if (this.#release(requestId)) logEvent("account.slot_reclaimed", { request: requestId });
+    else if (this.#release({ requestId, end })) logEvent("account.slot_reclaimed", { request: requestId });
   }
 
-  async #holds(requestId: string): Promise<boolean> {
+  /** Its end may have been told and lost. */
+  async #checkUncertain({ requestId }: PagedRequest, now: number): Promise<void> {
+    this.#uncertainAt.set(requestId, now);
+    const { holds, end } = await this.#ask(requestId);
+    if (holds || end === "uncertain") return;
+    this.#uncertainAt.delete(requestId);
+    this.#release({ requestId, end });
+  }
+
+  async #ask(requestId: string): Promise<{ holds: boolean; end: Left["end"] }> {
     const tracker = trackerOf(this.#env, requestId);
-    if (tracker === null) return false;
+    if (tracker === null) return { holds: false, end: null };
     try {
-      return (await tracker.holdsSlot()).holds;
+      const { holds, end } = await tracker.holdsSlot();
+      return { holds, end };
     } catch {
-      return true;
+      return { holds: true, end: null };
     }
+  }
+
+  #askedAt({ requestId, since }: PagedRequest): number {
+    return this.#uncertainAt.get(requestId) ?? since;
   }
 
   #gapMs(): number {

@@ -214,8 +214,10 @@ export class RequestRepository {
     const { state } = step.record;
     // Repeated at the settlement, in case this call is lost. A request that is held again keeps its slot.
     if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
-      this.#slotReleased = isFulfilled(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
-      this.inBackground(this.#slotReleased);
+      const released = isFulfilled(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
+      this.inBackground(released);
+      // Then the account has not heard the end.
+      this.#slotReleased = state.stage === "uncertain" ? null : released;
     }
     if (before?.state.revision !== step.record.state.revision) this.#unsentRevision = step.record.state.revision;
   }

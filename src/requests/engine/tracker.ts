@@ -27,6 +27,7 @@ import { accountFor } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
+import { endAtFal } from "../machine/ends.ts";
 import type { Bill, Watch } from "../machine/events.ts";
 import { quickened } from "../machine/poll-schedule.ts";
 import {
@@ -252,10 +253,11 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { used: await this.#runner.runGranted(name, grant) };
   }
 
-  async holdsSlot(): Promise<{ holds: boolean }> {
+  async holdsSlot(): Promise<{ holds: boolean; end: ReturnType<typeof endAtFal> }> {
     const record = this.#repository.savedRecord();
-    if (record !== null) await this.#repository.armAlarm();
-    return { holds: record !== null && isAtFal(record.state.stage) };
+    if (record === null) return { holds: false, end: null };
+    await this.#repository.armAlarm();
+    return { holds: isAtFal(record.state.stage), end: endAtFal(record.state) };
   }
 
   async resolveCharge(team: string, bill: Bill): Promise<RequestView | null> {

@@ -1,6 +1,7 @@
 // Ends of requests: terminal reports, file copies before completion, reopening, cost, and the two ends without an answer from
 // upstream. Pure.
 
+import type { RequestEnd } from "../../contracts/account.ts";
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
 import { dropDeliveries } from "./deliveries.ts";
 import type { Bill, RequestEvent } from "./events.ts";
@@ -63,6 +64,26 @@ export function endReported(
 export function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
   const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
   return stage === "failed" && forWantOfAnAnswer && recoveredAt === null;
+}
+
+/** How it left fal, as the account counts it. Null: it is there, or was not submitted yet. */
+export function endAtFal({ stage, outputAt, endedAt, endedBy }: RequestState): RequestEnd | "uncertain" | null {
+  const byWebhook = endedBy === "webhook";
+  switch (stage) {
+    case "held":
+    case "submitting":
+    case "queued":
+    case "running":
+      return null;
+    case "uncertain":
+      return stage;
+    case "storing":
+    case "completed":
+      return { outcome: "completed", at: outputAt ?? endedAt ?? 0, byWebhook };
+    case "failed":
+    case "canceled":
+      return { outcome: stage, at: endedAt ?? 0, byWebhook };
+  }
 }
 
 export function reopen(builder: TransitionBuilder): void {

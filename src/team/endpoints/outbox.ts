@@ -37,6 +37,8 @@ export interface OutboxDeps {
   arm(): Promise<void>;
   /** `origin` is an address of this gateway. */
   guard(origin: string): GuardRules;
+  /** A delivery is tried no more. */
+  gaveUp(deliveryId: string): void;
   /** The share of deliveries that go well which is logged. */
   logShare: number;
 }
@@ -100,6 +102,7 @@ async function send(deps: OutboxDeps, { row, target, origin }: LeasedDelivery): 
   const now = () => Date.now();
   const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: deps.guard(origin) });
   const outcome = deps.transact((at) => recordAttempt(deps.stores, row, answer, at, Math.random()));
+  if (outcome === "parked" && !row.replay) deps.gaveUp(row.deliveryId);
   logAttempt(
     "delivery.attempted",
     { id: eventId, share: deps.logShare, wentWell: outcome === "delivered" },

@@ -6,12 +6,14 @@ import type { AccountHealth } from "../../../contracts/account.ts";
 import { readConfig } from "../../../platform/config.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { VERSION } from "../../../platform/version.ts";
 import { cachedAccountHealth } from "../../../upstream/health-cache.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
 export const healthBody = lazy((z) =>
   z.object({
     status: z.enum(["ok", "misconfigured"]),
+    version: z.string().describe("Version of Sluice."),
     configuration: z.object({
       ok: z.boolean(),
       problems: z.array(z.object({ name: z.string(), message: z.string() })),
@@ -52,6 +54,7 @@ export const healthRoutes: readonly Route[] = [
       const glance = read.ok ? await cachedAccountHealth(env, Date.now()) : null;
       const body: z.input<ReturnType<typeof healthBody>> = {
         status: read.ok ? "ok" : "misconfigured",
+        version: VERSION,
         configuration: { ok: read.ok, problems },
         upstream: serializeHealth(glance),
       };

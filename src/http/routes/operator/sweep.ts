@@ -116,7 +116,7 @@ function notOwner({ deployment, claimedAt }: BucketOwner): Refusal {
 }
 
 function sweepWire(report: SweepReport): z.input<ReturnType<typeof sweepBody>> {
-  const { startedAt, finishedAt, deletedBytes, refused, ...counts } = report;
+  const { startedAt, finishedAt, deletedBytes, listedBytes: _, refused, ...counts } = report;
   const ended = refused ? "refused" : "finished";
   return {
     ...counts,

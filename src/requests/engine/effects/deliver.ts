@@ -2,7 +2,7 @@
 // stored before the first attempt and shared by all targets, so that every attempt sends the same bytes.
 
 import { objectText, RawText } from "../../../platform/json.ts";
-import { askTeam } from "../../../platform/stubs.ts";
+import { accountFor, askTeam } from "../../../platform/stubs.ts";
 import { type AttemptAnswer, notSent, type StoredEvent } from "../../../webhooks/attempt.ts";
 import { clientWebhookSecrets } from "../../../webhooks/client-secret.ts";
 import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
@@ -69,6 +69,9 @@ export async function runReport(context: EffectContext, effect: Effect): Promise
     failedReplay: last?.replay === true && last.kind !== "taken",
   };
   await askTeam(context.env, state.team, (team) => team.deliveries.report(report));
+  // A failed replay of what was given up before is not another one.
+  if (delivery.status === "parked" && last?.replay === false)
+    context.inBackground(accountFor(context.env).deliveryGivenUp(delivery.id));
   return { kind: "obsolete" };
 }
 

@@ -5,6 +5,7 @@ import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import type { RetryLater, UpstreamFault } from "../../../upstream/client/answers.ts";
+import { endAtFal } from "../../machine/ends.ts";
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
@@ -132,10 +133,12 @@ export async function releaseAccountSlot(
   const { id, model, submittedAt, outputAt, endedBy, polls } = state;
   const ran = submittedAt !== null && outputAt !== null && (endedBy === "webhook" || endedBy === "poll");
   const part = endedBy === "poll" && polls <= 1 ? FIRST_POLL_SHARE : 1;
+  const end = endAtFal(state);
   await accountFor(env).releaseSlot({
     requestId: id,
     model,
     ms: ran ? (outputAt - submittedAt) * part : null,
     webhookDelayMs,
+    ...(end === null ? {} : { end }),
   });
 }

@@ -111,16 +111,32 @@ export interface AccountOverview extends AccountHealth {
         model: string;
         durations: Durations | null;
     }[];
+    figures: AccountFigures;
 }
 export interface UnlistedHosts {
     requestId: string;
     hosts: string[];
+}
+export interface RequestEnd {
+    outcome: "completed" | "failed" | "canceled";
+    at: number;
+    byWebhook: boolean;
 }
 export interface SlotRelease {
     requestId: string;
     model: string;
     ms: number | null;
     webhookDelayMs: number | null;
+    end?: RequestEnd | "uncertain";
+}
+export interface AccountFigures {
+    submitted: number;
+    ended: Record<RequestEnd["outcome"], number>;
+    webhooks: number;
+    webhookP95Ms: number | null;
+    deliveriesGivenUp: number;
+    overdue: number;
+    uncertain: number;
 }
 export type UserStanding = "pinned" | "prove" | "wait";
 export type KeySet = {
@@ -159,6 +175,7 @@ export interface AccountContract {
     userPinned(connection: string | null, userId: string): Answer<boolean>;
     proofFailed(connection: string | null, userId: string): Answer<void>;
     pinUser(connection: string | null, userId: string): Answer<void>;
+    deliveryGivenUp(deliveryId: string): Answer<void>;
     reportUnlistedHosts(found: UnlistedHosts): Answer<void>;
     webhookKeys(look: {
         force: boolean;

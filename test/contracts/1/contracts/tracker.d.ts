@@ -2,7 +2,7 @@ import type { FileSource } from "../files/request-file.ts";
 import type { Bill, UpstreamEnd } from "../requests/machine/events.ts";
 import type { RequestView, StartInput, TimelineEntry, Viewer } from "../requests/machine/types.ts";
 import type { DeliveryView } from "../webhooks/attempt.ts";
-import type { Granted } from "./account.ts";
+import type { Granted, RequestEnd } from "./account.ts";
 import type { Answer } from "./rpc.ts";
 export interface DescribedOutput {
     files: FileSource[];
@@ -121,6 +121,7 @@ export interface TrackerContract {
     }>;
     holdsSlot(): Answer<{
         holds: boolean;
+        end?: RequestEnd | "uncertain" | null;
     }>;
     resolveCharge(team: string, bill: Bill): Answer<RequestView | null>;
     closeIfUnstarted(): Answer<CloseAnswer>;

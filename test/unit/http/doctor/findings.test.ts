@@ -36,6 +36,10 @@ const ACCOUNT: AccountOverview = {
   lastFailures: [],
   webhooks: { state: "arriving", lastDelayMs: 400 },
   durations: [{ model: "fal-ai/flux/schnell", durations: null }],
+  figures: {
+    ...{ submitted: 0, ended: { completed: 0, failed: 0, canceled: 0 }, webhooks: 0, webhookP95Ms: null },
+    ...{ deliveriesGivenUp: 0, overdue: 0, uncertain: 0 },
+  },
 };
 
 const listed = (...connections: { connection_id: string; status: string }[]): ConnectionAnswer => ({
