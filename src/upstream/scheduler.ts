@@ -319,12 +319,8 @@ export class CallScheduler {
     const held = this.slots.get(requestId);
     callGrant.tookSlot = held === undefined;
     const { at } = callTime;
-    this.slots.set(requestId, {
-      ...{ requestId, connection, model },
-      since: held?.since ?? at,
-      grantedAt: at,
-      checkedAt: at,
-    });
+    const since = held?.since ?? at;
+    this.slots.set(requestId, { requestId, connection, model, since, grantedAt: at, checkedAt: at });
     this.unanswered.set(call.requestId, callTime.at);
     return callGrant;
   }

@@ -33,6 +33,7 @@ import { quickened } from "../machine/poll-schedule.ts";
 import {
   hasEnded,
   isAtFal,
+  isDone,
   isHidden,
   isVisible,
   type RequestRecord,
@@ -344,9 +345,4 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const prover = isAtFal(state.stage) || state.stage === "uncertain" ? state.id : null;
     return accountFor(this.env).introduceUser(state.connection, userId, prover);
   }
-}
-
-/** Deletion is requested and the request has ended: reports are ignored. */
-function isDone({ deletion, stage }: RequestState): boolean {
-  return deletion !== null && hasEnded(stage);
 }

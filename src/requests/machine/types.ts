@@ -215,6 +215,11 @@ export function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "s
   return deletion !== null && (deletion.anonymize || hasEnded(stage));
 }
 
+/** Deletion is requested and the request has ended: reports are ignored. */
+export function isDone({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean {
+  return deletion !== null && hasEnded(stage);
+}
+
 /** Delivery of one end to the request's `webhook_url` or to one of the team's endpoints. */
 export interface RequestDelivery {
   /** `dlv_…`, given by the team. */

@@ -9,6 +9,7 @@ export interface SweepReport {
     foreign: number;
     deleted: number;
     deletedBytes: number;
+    listedBytes?: number;
 }
 export interface BucketOwner {
     deployment: string | null;
@@ -24,6 +25,12 @@ export interface SweepOverview {
     owner: BucketOwner | null;
     isOwner: boolean;
     adoptions: Adoption[];
+}
+export interface DeploymentFigures {
+    sweep: SweepReport | null;
+    finished: SweepReport | null;
+    isOwner: boolean | null;
+    teams: number;
 }
 export type BeginAnswer = {
     kind: "running";
@@ -51,6 +58,7 @@ export interface SweeperContract {
         isOwner: boolean;
     }>;
     overview(): Answer<SweepOverview>;
+    figures(): Answer<DeploymentFigures>;
     recordTeam(entry: TeamEntry): Answer<void>;
     teams(after: string | null, limit: number): Answer<TeamPage>;
     emptyTeam(team: string): Answer<{

@@ -88,6 +88,7 @@ export interface Deletion {
     anonymize: boolean;
 }
 export declare function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean;
+export declare function isDone({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean;
 export interface RequestDelivery {
     id: string;
     target: string;
