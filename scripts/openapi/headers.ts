@@ -1,13 +1,14 @@
 // Response headers in the API description: their meanings, and which every response has.
 
 import type { AnswerHeader } from "../../src/http/route.ts";
+import { VERSION } from "../../src/platform/version.ts";
 import type { JsonObject } from "./schemas.ts";
 
 const text = { type: "string" };
 const number = { type: "integer" };
 
 /** Headers of every response, whatever the operation (http/call-id.ts). */
-const EVERYWHERE = ["X-Request-Id"] as const;
+const EVERYWHERE = ["X-Request-Id", "X-Sluice-Version"] as const;
 
 /** Those that no route declares: of errors, and of stored bytes. */
 type OtherHeader =
@@ -56,6 +57,11 @@ const MEANINGS: Readonly<Record<DescribedHeader, [description: string, schema: J
     "Id of this call, which the operator finds in the log. Not the id of a request.",
     text,
     "pQ3sVb8mZ1kT6xYw0aRc",
+  ],
+  "X-Sluice-Version": [
+    "Version of the code that answered (SemVer). While a new version is rolled out, two calls may differ.",
+    text,
+    VERSION,
   ],
 };
 

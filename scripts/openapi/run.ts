@@ -27,8 +27,9 @@ registerHooks({
 
 const { routes } = await import("../../src/app.ts");
 const { apiDocument } = await import("./document.ts");
+const { VERSION: version } = await import("../../src/platform/version.ts");
 
-const { version, description } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { version: string; description: string };
+const { description } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { description: string };
 const calls = JSON.parse(readFileSync(EXAMPLES, "utf8")) as RecordedCalls;
 const made = `${JSON.stringify(apiDocument(routes, { version, description, calls }), null, 2)}\n`;
 

@@ -19,6 +19,7 @@ const RESPONSE_HEADERS = [
   "preference-applied",
   "idempotent-replayed",
   "x-request-id",
+  "x-sluice-version",
   "ratelimit",
   "ratelimit-policy",
   "allow",

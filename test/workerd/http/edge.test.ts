@@ -7,6 +7,7 @@ import { createApp, routes } from "../../../src/app.ts";
 import { SMALL_BODY_MAX_BYTES } from "../../../src/http/json-body.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { zod } from "../../../src/platform/schema.ts";
+import { VERSION } from "../../../src/platform/version.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import { makeKey } from "../../../src/team/auth/key-text.ts";
 import { defaultPlan } from "../../../src/team/quota/plan.ts";
@@ -61,6 +62,13 @@ describe("every answer", () => {
     expect(response.headers.get("X-Request-Id")).not.toBe("mine");
   });
 
+  test("names the version of the code, which the health of the deployment has too", async () => {
+    for (const path of ["/healthz", "/v1/me", "/v1/nothing", "/files/none", "/uploads/none", "/hooks/fal/none"]) {
+      expect((await call("GET", path)).headers.get("X-Sluice-Version")).toBe(VERSION);
+    }
+    expect(await json(await call("GET", "/healthz"))).toMatchObject({ version: VERSION });
+  });
+
   test("can be read by a page of any origin, refusals included", async () => {
     for (const path of ["/healthz", "/v1/me", "/v1/nothing"]) {
       const response = await call("GET", path, { headers: { Origin: BASE } });
@@ -71,6 +79,7 @@ describe("every answer", () => {
       expect(exposed).toEqual(
         expect.arrayContaining([
           ...["location", "etag", "retry-after", "preference-applied", "idempotent-replayed", "x-request-id"],
+          "x-sluice-version",
           ...["ratelimit", "ratelimit-policy", "x-fal-request-id", "x-fal-request-timeout-type"],
         ]),
       );

@@ -13,7 +13,7 @@ import { defineRoute, type Route } from "../../route.ts";
 export const healthBody = lazy((z) =>
   z.object({
     status: z.enum(["ok", "misconfigured"]),
-    version: z.string().describe("Version of Sluice."),
+    version: z.string().describe("Version of the code that answers, as in `X-Sluice-Version`."),
     configuration: z.object({
       ok: z.boolean(),
       problems: z.array(z.object({ name: z.string(), message: z.string() })),
