@@ -29,11 +29,15 @@ export function planOf({ text }: Command): Plan {
 export function commandsOf(page: string, markdown: string): Command[] {
   const commands: Command[] = [];
   let isShell = false;
+  /** What stands before each line of a block inside a list item. */
+  let indent = "";
   let open: { line: number; text: string } | null = null as { line: number; text: string } | null;
-  for (const [index, line] of markdown.split("\n").entries()) {
-    if (/^```/.test(line)) {
+  for (const [index, whole] of markdown.split("\n").entries()) {
+    const line = isShell && whole.startsWith(indent) ? whole.slice(indent.length) : whole;
+    if (/^\s*```/.test(line)) {
       if (open !== null) throw new Error(`${page}:${open.line}: the block ends inside a command`);
       isShell = line.trim() === "```sh";
+      indent = /^\s*/.exec(whole)?.[0] ?? "";
       continue;
     }
     if (!isShell || (open === null && /^\s*(#|$)/.test(line))) continue;

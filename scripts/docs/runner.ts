@@ -27,6 +27,7 @@ export const PAGES = [
   "docs/deletion.md",
   "docs/operate.md",
   "docs/upgrading.md",
+  "docs/runbook.md",
 ] as const;
 
 export interface Outcome {
@@ -82,6 +83,8 @@ class Reader {
   readonly #teams = new Set<string>();
   #exports = "";
   #endpoint = "";
+  /** Id of a key that a page may freeze or rotate without losing its own. */
+  #spareKey = "";
 
   constructor(sluice: Running, folder: string, key: string) {
     this.#sluice = sluice;
@@ -115,6 +118,7 @@ class Reader {
     if (/\$(ID|FILE_URL)\b/.test(command.text)) await this.#picture();
     const [, about] = /\/v1\/admin\/teams\/(acme|studio)\b/.exec(command.text) ?? [];
     if (about !== undefined) await this.#ensureTeam(about);
+    if (command.text.includes("key_…") && this.#spareKey === "") this.#spareKey = await this.#newKey();
     const { code, out, err } = await this.#shell(this.#filledIn(command.text));
     const status = Number(/status (\d{3})/.exec(err)?.[1] ?? 0);
     this.#learn(out);
@@ -129,6 +133,7 @@ class Reader {
     return text
       .replaceAll("http://localhost:8787", this.#sluice.url)
       .replaceAll("whk_…", this.#endpoint)
+      .replaceAll("key_…", this.#spareKey)
       .replace(/(\/v1\/events\?[^"]*)wait=\d+/, "$1wait=1");
   }
 
@@ -148,6 +153,11 @@ class Reader {
     const answer = await post(`${this.#sluice.url}/v1/requests?wait=30`, this.#key, body);
     const { id, files } = answer as { id: string; files: { url: string }[] };
     Object.assign(this.#variables, { ID: id, FILE_URL: files[0]?.url ?? "" });
+  }
+
+  async #newKey(): Promise<string> {
+    const made = await post(`${this.#sluice.url}/v1/keys`, this.#key, { name: "spare", scopes: ["run", "read"] });
+    return (made as { id: string }).id;
   }
 
   #shell(text: string): Promise<{ code: number | null; out: string; err: string }> {

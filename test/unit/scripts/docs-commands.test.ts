@@ -28,6 +28,15 @@ test("a comment may name the status, and a quote in a comment opens nothing", ()
   expect(commands.map(({ expected }) => expected)).toEqual([204, null, null, 202]);
 });
 
+test("a block inside a list item has its commands without the indentation", () => {
+  const inside = page("npx wrangler a", "curl $A \\", "  -X POST   # 409 here").replaceAll(/^/gm, "  ");
+  const found = commandsOf("p.md", inside).map(({ line, text, expected }) => [line, text, expected]);
+  expect(found).toEqual([
+    [3, "npx wrangler a", null],
+    [4, "curl $A \\\n  -X POST   # 409 here", 409],
+  ]);
+});
+
 test("a block that ends inside a command is a fault of the page", () => {
   expect(() => of("curl -d '{")).toThrow("p.md:3: the block ends inside a command");
 });
