@@ -65,6 +65,7 @@ export function llmsPage({ about, errors, groups }: Reference): string {
       "- [Whole reference as Markdown](/docs.md): every call, field, error and header",
       "- [OpenAPI 3.1](/openapi.json)",
       "- [Reference as a page](/docs)",
+      "- Skill: `skills/sluice/` of Sluice's repository, a SKILL.md and one Python script. One command estimates, makes, waits, resumes and saves, within a session's money.",
       `- Also: ${groups.map(({ title }) => title).join(", ")}`,
     ].join("\n"),
   ];
