@@ -33,7 +33,7 @@ export function commandsOf(page: string, markdown: string): Command[] {
   let indent = "";
   let open: { line: number; text: string } | null = null as { line: number; text: string } | null;
   for (const [index, whole] of markdown.split("\n").entries()) {
-    const line = isShell && whole.startsWith(indent) ? whole.slice(indent.length) : whole;
+    const line: string = isShell && whole.startsWith(indent) ? whole.slice(indent.length) : whole;
     if (/^\s*```/.test(line)) {
       if (open !== null) throw new Error(`${page}:${open.line}: the block ends inside a command`);
       isShell = line.trim() === "```sh";
