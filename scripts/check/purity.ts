@@ -52,6 +52,7 @@ export const PURE: readonly string[] = [
   "team/quota/caller-limits.ts",
   "team/quota/holds.ts",
   "team/quota/input-rules.ts",
+  "team/quota/limit-seeds.ts",
   "team/quota/limits.ts",
   "team/quota/offer.ts",
   "team/quota/plan-limits.ts",

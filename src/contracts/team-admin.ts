@@ -3,6 +3,7 @@
 import type { Refused } from "../platform/errors.ts";
 import type { IfMatch } from "../platform/version-tag.ts";
 import type { OperatorCaps } from "../team/quota/caps.ts";
+import type { EmptyLimit } from "../team/quota/limit-seeds.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
@@ -210,7 +211,11 @@ export interface TeamChoices {
 export interface TeamSettings {
   summary(): Answer<TeamSummary | null>;
   /** Refused if the plan does not exist. */
-  change(choices: TeamChoices, by: Actor, ifMatch?: IfMatch): Answer<{ kind: "changed"; team: TeamSummary } | Refused>;
+  change(
+    choices: TeamChoices,
+    by: Actor,
+    ifMatch?: IfMatch,
+  ): Answer<{ kind: "changed"; team: TeamSummary; startsEmpty: EmptyLimit[] } | Refused>;
   /** Freezes or unfreezes the team; admins keep access. Idempotent. */
   freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
   /** Allows or forbids the team's admins to manage connections. Idempotent. */

@@ -3,6 +3,7 @@
 import type { InputMeasures } from "../models/measures.ts";
 import type { Refusal, Refused } from "../platform/errors.ts";
 import type { IfMatch } from "../platform/version-tag.ts";
+import type { EmptyLimit } from "../team/quota/limit-seeds.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { LimitCount } from "../team/quota/plan-limits.ts";
@@ -86,6 +87,11 @@ export interface PastPage {
   next: number | null;
 }
 
+/** New limits begin with what their day or month has had; `startsEmpty` are those that cannot. */
+export interface SeededLimits {
+  startsEmpty: EmptyLimit[];
+}
+
 export interface TeamPlans {
   /** What a plan would say of a request now. Reserves nothing. */
   test(test: PlanTest): Answer<PlanTestAnswer | Refused>;
@@ -94,7 +100,7 @@ export interface TeamPlans {
   list(): Answer<NamedPlan[]>;
   read(name: string): Answer<{ kind: "known"; plan: Plan } | Refused>;
   /** Refused if publishable keys use the plan and it would no longer bound their money. */
-  put(name: string, plan: Plan, by: Actor, write?: PlanWrite): Answer<{ kind: "stored" } | Refused>;
+  put(name: string, plan: Plan, by: Actor, write?: PlanWrite): Answer<({ kind: "stored" } & SeededLimits) | Refused>;
   /** Refused for a plan that the team or a key uses. Its versions stay. */
   remove(name: string, by: Actor, ifMatch?: IfMatch): Answer<{ kind: "removed" } | Refused>;
   /** Newest first, also of a deleted plan. */
@@ -105,5 +111,5 @@ export interface TeamPlans {
     version: number,
     by: Actor,
     ifMatch?: IfMatch,
-  ): Answer<{ kind: "restored"; plan: Plan } | Refused>;
+  ): Answer<({ kind: "restored"; plan: Plan } & SeededLimits) | Refused>;
 }

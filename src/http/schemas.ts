@@ -8,6 +8,7 @@ import { moneyText } from "../platform/money.ts";
 import { lazy, zod } from "../platform/schema.ts";
 import { DAY_MS, isoTime } from "../platform/time.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
+import { SEED_GAPS } from "../team/quota/limit-seeds.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import { planNameSchema, planSchema } from "../team/quota/plan.ts";
 import { planTerms } from "../team/quota/plan-wire.ts";
@@ -86,6 +87,15 @@ export function csvHeaders(fileName: string): Record<string, string> {
 
 /** A plan with its name, as in responses. */
 export const planBody = lazy(() => planSchema().extend({ name: planNameSchema() }));
+
+/** New limits of a plan that cannot begin with what their day or month has had. */
+export const startsEmptyBody = lazy((z) =>
+  z
+    .array(z.object({ limit: z.string(), reason: z.enum(SEED_GAPS) }))
+    .describe(
+      "New limits that count from now on only. The others begin with what their day or month has had. `not_summed`: usage is not summed by what the limit counts or for whom; `short_window`: a minute or an hour is soon over; `too_many_sums`, `too_many_open`: there is too much to add up at once. Absent where there are none.",
+    ),
+);
 
 export function planWire({ name, plan }: NamedPlan): z.input<ReturnType<typeof planBody>> {
   return { name, ...planTerms(plan) };

@@ -10,7 +10,9 @@ import { type IfMatch, matchFault } from "../platform/version-tag.ts";
 import { differences } from "./audit/differences.ts";
 import { WHOLE_TEAM } from "./data-deletion-store.ts";
 import { updateDirectory } from "./directory-update.ts";
+import { seedNewLimits } from "./plans/seed-counters.ts";
 import type { OperatorCaps } from "./quota/caps.ts";
+import type { EmptyLimit } from "./quota/limit-seeds.ts";
 import { planNotFound } from "./quota/refusals.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
@@ -19,7 +21,7 @@ import { teamTag } from "./version-tags.ts";
 /** Each run of the self-test costs a call of the pace that all teams share. */
 const DOCTOR_EVERY_MS = MINUTE_MS;
 
-type SettingStores = Pick<TeamStores, "audit" | "removals" | "team">;
+type SettingStores = Pick<TeamStores, "audit" | "counters" | "removals" | "requests" | "team" | "usage">;
 
 export class Settings extends RpcTarget implements TeamSettings {
   readonly #env: Pick<Env, "SWEEPER">;
@@ -41,18 +43,24 @@ export class Settings extends RpcTarget implements TeamSettings {
     choices: TeamChoices,
     by: Actor,
     ifMatch: IfMatch = null,
-  ): Promise<{ kind: "changed"; team: TeamSummary } | Refused> {
+  ): Promise<{ kind: "changed"; team: TeamSummary; startsEmpty: EmptyLimit[] } | Refused> {
     const { team, audit } = this.#stores;
     const answer = this.#context.ask((now) => {
       const before = team.team();
       const stale = matchFault(ifMatch, teamTag(before), "The team");
       if (stale !== null) return refused(stale);
-      if (team.plan(choices.plan) === null) return refused(planNotFound(choices.plan));
+      const chosen = team.plan(choices.plan);
+      if (chosen === null) return refused(planNotFound(choices.plan));
       team.setChoices(choices, now);
       const changes = differences({ name: before.name, plan: before.plan }, choices);
       if (before.plan !== choices.plan) audit.note(by, "team.plan_chosen", choices.plan, { changes }, now);
       else if (changes.length > 0) audit.note(by, "team.changed", null, { changes }, now);
-      return { kind: "changed" as const, team: team.team() };
+      const left = team.plan(before.plan)?.plan ?? null;
+      return {
+        kind: "changed" as const,
+        team: team.team(),
+        startsEmpty: seedNewLimits(this.#stores, left, chosen.plan, now),
+      };
     });
     if (answer.kind === "changed") await this.#updateDirectory();
     return answer;

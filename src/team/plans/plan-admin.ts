@@ -10,6 +10,7 @@ import type {
   PlanTestAnswer,
   PlanVersion,
   PlanWrite,
+  SeededLimits,
   TeamPlans,
 } from "../../contracts/team-plans.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -28,10 +29,11 @@ import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { planTag } from "../version-tags.ts";
 import { type PlanTestStores, pastRequests, testPlan } from "./plan-tests.ts";
+import { seedNewLimits } from "./seed-counters.ts";
 
 const ANY_WRITE: PlanWrite = { ifMatch: null, mode: "replace" };
 
-type PlanStores = Pick<TeamStores, "audit" | "keys" | "team"> & PlanTestStores;
+type PlanStores = Pick<TeamStores, "audit" | "keys" | "team" | "usage"> & PlanTestStores;
 
 export class PlanAdmin extends RpcTarget implements TeamPlans {
   readonly #context: TeamContext;
@@ -62,7 +64,12 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
     });
   }
 
-  put(name: string, plan: Plan, by: Actor, { ifMatch, mode } = ANY_WRITE): { kind: "stored" } | Refused {
+  put(
+    name: string,
+    plan: Plan,
+    by: Actor,
+    { ifMatch, mode } = ANY_WRITE,
+  ): ({ kind: "stored" } & SeededLimits) | Refused {
     return this.#context.ask((now) => {
       const current = this.#current(name);
       const fault =
@@ -72,7 +79,7 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
         this.#moneyFault(name, plan, now);
       if (fault !== null) return refused(fault);
       putPlan(this.#stores, name, plan, by, now);
-      return { kind: "stored" as const };
+      return { kind: "stored" as const, startsEmpty: seedNewLimits(this.#stores, current, plan, now) };
     });
   }
 
@@ -101,9 +108,10 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
     version: number,
     by: Actor,
     ifMatch: IfMatch = null,
-  ): { kind: "restored"; plan: Plan } | Refused {
+  ): ({ kind: "restored"; plan: Plan } & SeededLimits) | Refused {
     return this.#context.ask((now) => {
-      const stale = this.#matchFault(name, this.#current(name), ifMatch);
+      const current = this.#current(name);
+      const stale = this.#matchFault(name, current, ifMatch);
       if (stale !== null) return refused(stale);
       const versions = this.#stores.team.planVersions(name);
       if (versions.length === 0) return refused(planNotFound(name));
@@ -112,7 +120,8 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
       const fault = this.#moneyFault(name, wanted.plan, now);
       if (fault !== null) return refused(fault);
       putPlan(this.#stores, name, wanted.plan, by, now, version);
-      return { kind: "restored" as const, plan: wanted.plan };
+      const startsEmpty = seedNewLimits(this.#stores, current, wanted.plan, now);
+      return { kind: "restored" as const, plan: wanted.plan, startsEmpty };
     });
   }
 

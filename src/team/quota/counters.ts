@@ -58,6 +58,11 @@ function calendarWindow(window: "1d" | "1mo", now: number): { start: number; end
   }
 }
 
+/** When the UTC day or month that contains `now` began. */
+export function windowStart(window: "1d" | "1mo", now: number): number {
+  return calendarWindow(window, now).start;
+}
+
 /** Subject of a limit for this request; null if the limit does not apply. */
 function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
   const counted = countedFor(scope);

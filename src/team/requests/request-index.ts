@@ -66,6 +66,18 @@ export class RequestIndex {
     return this.#db.rows<{ id: string }>(query, now, limit).map((row) => row.id);
   }
 
+  /** Requests that are not settled, at most `limit`: those that the sweep has a time for, and those above its watermark. */
+  unsettled(limit: number): TeamRequest[] {
+    const timed = "SELECT * FROM request WHERE sweep_at IS NOT NULL AND settled_at IS NULL ORDER BY sweep_at LIMIT ?1";
+    const above = `SELECT * FROM request WHERE sweep_at IS NULL AND settled_at IS NULL
+       AND place > (SELECT swept FROM watermark) ORDER BY place LIMIT ?1`;
+    const rows = this.#db.rows<RequestRow>(
+      `SELECT * FROM (${timed}) UNION ALL SELECT * FROM (${above}) LIMIT ?1`,
+      limit,
+    );
+    return rows.map(requestOf);
+  }
+
   /** The next requests that were admitted until `admittedUntil` and have not been looked at, in the order of admission. */
   pastWatermark(admittedUntil: number, limit: number): SweepCandidate[] {
     const query = `SELECT id, place, settled_at IS NOT NULL AS settled FROM request

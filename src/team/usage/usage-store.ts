@@ -5,6 +5,7 @@
 import type { UsageQuery, UsageRow, UsageSums, UserSums } from "../../contracts/team-admin.ts";
 import { DAY_MS, HOUR_MS, monthOf } from "../../platform/time.ts";
 import type { TeamDatabase } from "../database.ts";
+import type { UsedSums } from "../quota/limit-seeds.ts";
 import type { MonthStore } from "./month-store.ts";
 import {
   afterClosed,
@@ -19,6 +20,7 @@ import {
   usageKeys,
 } from "./usage.ts";
 import { readSums, SUM_COLUMNS, SUM_NAMES } from "./usage-sums.ts";
+import { readUsedSince } from "./used-since.ts";
 import { readUserSums } from "./user-sums.ts";
 
 /** Admissions, and settlements, that are counted with one query. */
@@ -102,6 +104,11 @@ export class UsageStore {
     if (row === undefined) throw new Error("sums without groups are one row");
     const { group: _group, ...sums } = row;
     return sums;
+  }
+
+  /** What was used since a day, see seed-counters.ts. Call `rollUp` before. */
+  usedSince(fromDay: string, tagName: string | null, most: number): UsedSums[] | null {
+    return readUsedSince(this.#db, fromDay, tagName, most);
   }
 
   /** What each user has used, see user-sums.ts. Call `rollUp` before. */

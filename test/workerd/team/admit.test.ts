@@ -135,13 +135,21 @@ describe("an admit", () => {
       limits: [
         { ...DAY, name: "visitor", scope: "visitor", limit: 1 },
         { ...DAY, name: "ip", scope: "ip", limit: 2 },
+        { name: "money", scope: "key", per: "usd", limit: "100", window: "1d" },
       ],
       assumed_cost: "0.01",
     });
-    const { id: keyId } = await team.newKey();
+    // Whom Sluice calls visitors come by a page's key.
+    const { id: keyId } = await team.newKey({
+      kind: "publishable",
+      plan: "default",
+      origins: ["https://page.example"],
+    });
     const token = (visitor: string, ip: string): Partial<AdmitInput> => {
       const rest = { network: null, models: null, plan: null };
-      return { credential: { kind: "token", keyId, user: `visitor:${visitor}`, visitor, ip, ...rest }, visitor, ip };
+      const credential = { kind: "token" as const, keyId, user: `visitor:${visitor}`, visitor, ip, ...rest };
+      // A page that posts the same again within seconds gets the same request.
+      return { credential, visitor, ip, bodyHash: `${visitor} at ${ip}` };
     };
     expect(await team.outcome(token("v1", "a1"))).toBe("admitted");
     expect(await team.outcome(token("v1", "a2"))).toBe("visitor_limit");
@@ -315,11 +323,11 @@ describe("who stands behind a credential", () => {
     expect(await team.outcome({ credential: { ...credential, keyId: "key_unknown" } })).toBe("unauthenticated");
   });
 
-  test("is under the key's own plan, else the token's, else the team's", async () => {
+  test("is under the token's plan if its key may give it, else the key's own, else the team's", async () => {
     const team = await TeamObject.create();
     await team.putPlan("small", { hold_s: 1 });
     await team.putPlan("large", { hold_s: 9 });
-    const free = await team.newKey();
+    const free = await team.newKey({ plans: ["large"] });
     const bound = await team.newKey({ plan: "small" });
     const planOf = async (keyId: string, plan: string | null) => {
       const rest = { user: "anna", visitor: null, ip: null, network: null, models: null };

@@ -8,6 +8,7 @@ import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
+import type { EmptyLimit } from "../../../team/quota/limit-seeds.ts";
 import { type Plan, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
 import { planTerms } from "../../../team/quota/plan-wire.ts";
 import { PRESET_NAMES, PRESETS } from "../../../team/quota/presets.ts";
@@ -16,7 +17,7 @@ import { actorOf } from "../../audit-actor.ts";
 import { bodyFields, changeWhole, patched } from "../../changes/change-whole.ts";
 import { etagHeader, ifMatchOf, writeHeaders } from "../../changes/if-match.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody, planBody, planWire } from "../../schemas.ts";
+import { listBody, planBody, planWire, startsEmptyBody } from "../../schemas.ts";
 
 const planParams = lazy((z) => z.object({ name: planNameSchema() }));
 
@@ -33,6 +34,9 @@ const versionBody = lazy((z) =>
     plan: planBody(),
   }),
 );
+
+/** A plan as it was written. */
+const writtenPlan = lazy(() => planBody().extend({ starts_empty: startsEmptyBody().optional() }));
 
 const list = defineRoute({
   method: "GET",
@@ -61,7 +65,7 @@ const create = defineRoute({
         .describe("The preset to begin with. All other fields are those of a plan, and override the preset's."),
     }),
   answers: {
-    201: { description: "The plan, with every field.", schema: planBody, headers: ["ETag", "Location"] },
+    201: { description: "The plan, with every field.", schema: writtenPlan, headers: ["ETag", "Location"] },
   },
   errors: ["invalid_request", "conflict"],
   async handle(call) {
@@ -73,7 +77,7 @@ const create = defineRoute({
     const write = { ifMatch: null, mode: "create" } as const;
     const answer = await askTeam(env, caller.team, (team) => team.plans.put(name, plan.value, actorOf(call), write));
     if (answer.kind === "refused") return { refusal: answer.refusal };
-    return { ...shown(201, name, plan.value, { Location: `/v1/plans/${name}` }) };
+    return written(201, name, plan.value, answer.startsEmpty, { Location: `/v1/plans/${name}` });
   },
 });
 
@@ -109,7 +113,7 @@ const put = defineRoute({
   answers: {
     200: {
       description: "The plan, with defaults filled in. It applies from the next submit.",
-      schema: planBody,
+      schema: writtenPlan,
       headers: ["ETag"],
     },
   },
@@ -121,7 +125,8 @@ const put = defineRoute({
     const mode = query.replace === "true" ? "replace" : "keep";
     const write = { ifMatch: ifMatchOf(call.headers), mode } as const;
     const answer = await askTeam(env, caller.team, (team) => team.plans.put(params.name, plan, actorOf(call), write));
-    return answer.kind === "refused" ? { refusal: answer.refusal } : shown(200, params.name, plan);
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return written(200, params.name, plan, answer.startsEmpty);
   },
 });
 
@@ -136,7 +141,7 @@ const patch = defineRoute({
   headers: writeHeaders,
   body: () => bodyFields(planBody().shape).describe("The fields to change, in the shape of the plan."),
   answers: {
-    200: { description: "The plan. It applies from the next submit.", schema: planBody, headers: ["ETag"] },
+    200: { description: "The plan. It applies from the next submit.", schema: writtenPlan, headers: ["ETag"] },
   },
   errors: ["invalid_request", "not_found", "conflict", "precondition_failed"],
   async handle(call) {
@@ -156,10 +161,11 @@ const patch = defineRoute({
       async write(plan, ifMatch) {
         const write = { ifMatch, mode: "replace" } as const;
         const stored = await askTeam(env, caller.team, (team) => team.plans.put(name, plan, actorOf(call), write));
-        return stored.kind === "refused" ? stored : { kind: "stored" as const, plan };
+        return stored.kind === "refused" ? stored : { ...stored, plan };
       },
     });
-    return answer.kind === "refused" ? { refusal: answer.refusal } : shown(200, name, answer.plan);
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return written(200, name, answer.plan, answer.startsEmpty);
   },
 });
 
@@ -218,7 +224,7 @@ const restore = defineRoute({
   answers: {
     200: {
       description: "The plan as it was, written as a new version. It applies from the next submit.",
-      schema: planBody,
+      schema: writtenPlan,
       headers: ["ETag"],
     },
   },
@@ -229,7 +235,8 @@ const restore = defineRoute({
     const answer = await askTeam(env, caller.team, (team) =>
       team.plans.restore(params.name, body.version, actorOf(call), ifMatch),
     );
-    return answer.kind === "refused" ? { refusal: answer.refusal } : shown(200, params.name, answer.plan);
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return written(200, params.name, answer.plan, answer.startsEmpty);
   },
 });
 
@@ -237,6 +244,18 @@ export const planRoutes: readonly Route[] = [list, create, read, put, patch, rem
 
 function shown<const S extends 200 | 201>(status: S, name: string, plan: Plan, headers: Record<string, string> = {}) {
   return { status, headers: { ...etagHeader(planTag(plan)), ...headers }, body: planWire({ name, plan }) };
+}
+
+/** The same after a write: `starts_empty` is there where a new limit counts from now on only. */
+function written<const S extends 200 | 201>(
+  status: S,
+  name: string,
+  plan: Plan,
+  startsEmpty: readonly EmptyLimit[],
+  headers: Record<string, string> = {},
+) {
+  const answer = shown(status, name, plan, headers);
+  return startsEmpty.length === 0 ? answer : { ...answer, body: { ...answer.body, starts_empty: [...startsEmpty] } };
 }
 
 function otherName(name: string): Refusal {

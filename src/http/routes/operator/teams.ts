@@ -18,7 +18,7 @@ import { bodyFields, changeWhole, patched } from "../../changes/change-whole.ts"
 import { etagHeader, ifMatchOf, writeHeaders } from "../../changes/if-match.ts";
 import { credentialMemory, TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, startsEmptyBody } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";
 
 export const teamBody = lazy((z) =>
@@ -36,6 +36,9 @@ export const teamBody = lazy((z) =>
     caps: capsSchema().nullable().describe("What the operator caps, whatever the team's plans say; null: nothing."),
   }),
 );
+
+/** The team after a change; its plan's limits may be new for it. */
+const writtenTeam = lazy(() => teamBody().extend({ starts_empty: startsEmptyBody().optional() }));
 
 /** A team as the operator lists it. */
 export const teamLine = lazy(() => teamBody().pick({ id: true, name: true, created_at: true, frozen_at: true }));
@@ -223,7 +226,7 @@ function changing(method: "PUT" | "PATCH"): Route {
         plan: isPatch ? planNameSchema().optional() : planNameSchema(),
         name: z.string().min(1).max(100).optional(),
       }),
-    answers: { 200: { description: "The team.", schema: teamBody, headers: ["ETag"] } },
+    answers: { 200: { description: "The team.", schema: writtenTeam, headers: ["ETag"] } },
     errors: ["invalid_request", "not_found", "precondition_failed"],
     async handle(call) {
       const { env, caller, body } = call;
@@ -242,7 +245,10 @@ function changing(method: "PUT" | "PATCH"): Route {
           return await askTeam(env, caller.team, (team) => team.settings.change(choices, actorOf(call), ifMatch));
         },
       });
-      return answer.kind === "refused" ? { refusal: answer.refusal } : shown(answer.team);
+      if (answer.kind === "refused") return { refusal: answer.refusal };
+      const { startsEmpty } = answer;
+      const changed = shown(answer.team);
+      return startsEmpty.length === 0 ? changed : { ...changed, body: { ...changed.body, starts_empty: startsEmpty } };
     },
   });
 }

@@ -1,6 +1,7 @@
 import type { Refused } from "../platform/errors.ts";
 import type { IfMatch } from "../platform/version-tag.ts";
 import type { OperatorCaps } from "../team/quota/caps.ts";
+import type { EmptyLimit } from "../team/quota/limit-seeds.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
@@ -162,6 +163,7 @@ export interface TeamSettings {
     change(choices: TeamChoices, by: Actor, ifMatch?: IfMatch): Answer<{
         kind: "changed";
         team: TeamSummary;
+        startsEmpty: EmptyLimit[];
     } | Refused>;
     freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
     manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;

@@ -1,6 +1,7 @@
 import type { InputMeasures } from "../models/measures.ts";
 import type { Refusal, Refused } from "../platform/errors.ts";
 import type { IfMatch } from "../platform/version-tag.ts";
+import type { EmptyLimit } from "../team/quota/limit-seeds.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { LimitCount } from "../team/quota/plan-limits.ts";
@@ -65,6 +66,9 @@ export interface PastPage {
     data: PastRequest[];
     next: number | null;
 }
+export interface SeededLimits {
+    startsEmpty: EmptyLimit[];
+}
 export interface TeamPlans {
     test(test: PlanTest): Answer<PlanTestAnswer | Refused>;
     past(query: PastQuery): Answer<PastPage>;
@@ -73,9 +77,9 @@ export interface TeamPlans {
         kind: "known";
         plan: Plan;
     } | Refused>;
-    put(name: string, plan: Plan, by: Actor, write?: PlanWrite): Answer<{
+    put(name: string, plan: Plan, by: Actor, write?: PlanWrite): Answer<({
         kind: "stored";
-    } | Refused>;
+    } & SeededLimits) | Refused>;
     remove(name: string, by: Actor, ifMatch?: IfMatch): Answer<{
         kind: "removed";
     } | Refused>;
@@ -83,8 +87,8 @@ export interface TeamPlans {
         kind: "known";
         versions: PlanVersion[];
     } | Refused>;
-    restore(name: string, version: number, by: Actor, ifMatch?: IfMatch): Answer<{
+    restore(name: string, version: number, by: Actor, ifMatch?: IfMatch): Answer<({
         kind: "restored";
         plan: Plan;
-    } | Refused>;
+    } & SeededLimits) | Refused>;
 }

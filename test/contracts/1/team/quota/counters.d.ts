@@ -23,6 +23,7 @@ export declare const SLIDING_US: {
     readonly "1h": number;
 };
 export declare function isSliding(window: LimitWindow | null): window is keyof typeof SLIDING_US;
+export declare function windowStart(window: "1d" | "1mo", now: number): number;
 export interface LimitCounter {
     id: string;
     per: LimitPer;
