@@ -19,7 +19,12 @@ const PARTS = {
     sources: [
       ...["console/src", "console/index.html", "console/build.ts", "console/vite.config.ts", "console/tokens.css"],
       // What the console's script contains of the Worker (scripts/check/console.ts).
-      ...["src/team/auth/key-text.ts", "src/platform/ids.ts"],
+      ...[
+        "src/team/auth/key-text.ts",
+        "src/team/audit/differences.ts",
+        "src/team/quota/presets.ts",
+        "src/platform/ids.ts",
+      ],
     ],
     makes: "console/dist/console/index.html",
     script: ["console/build.ts"],

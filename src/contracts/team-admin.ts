@@ -299,7 +299,8 @@ export interface TeamUsage {
 }
 
 export interface TeamAudit {
-  page(before: number | null, limit: number): Answer<AuditPage>;
+  /** `target`: only changes of what has this name or id. Absent or null: all. */
+  page(before: number | null, limit: number, target?: string | null): Answer<AuditPage>;
   /** Records an admin's change to the deployment's connections. */
   note(action: "connection.created" | "connection.deleted", target: string, by: Actor): Answer<void>;
 }

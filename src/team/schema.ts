@@ -460,6 +460,10 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (name, version)
   ) WITHOUT ROWID;
   `,
+  `
+  -- The audit log of one plan, key, endpoint or user. Few changes are of nothing.
+  CREATE INDEX audit_by_target ON audit (target, seq) WHERE target IS NOT NULL;
+  `,
 ];
 
 /** Raise `min_reader` to the number of a step only if older code would misread what newer code writes. */

@@ -55,7 +55,9 @@ const SCREENS: readonly (readonly [name: string, path: () => string])[] = [
   ["a plan", () => "/plans/default"],
   ["rules of a plan", () => "/plans/default?tab=rules"],
   ["a plan as JSON", () => "/plans/default?tab=json"],
-  ["a new plan", () => "/plans/tryout?preset=demo"],
+  ["a plan to try out", () => "/plans/members?tab=try"],
+  ["versions of a plan", () => "/plans/members?tab=versions"],
+  ["an unknown plan", () => "/plans/nobody"],
   ["webhooks", () => "/webhooks"],
   ["a failing endpoint", () => `/webhooks/${scene.endpoint}`],
   ["the team's settings", () => "/settings"],
@@ -63,6 +65,8 @@ const SCREENS: readonly (readonly [name: string, path: () => string])[] = [
   ["alerts", () => "/settings/alerts"],
   ["connections", () => "/settings/connections"],
   ["audit", () => "/audit"],
+  ["audit of a plan", () => "/audit?target=members"],
+  ["audit, none", () => "/audit?target=nobody"],
   ["no such page", () => "/nowhere"],
 ];
 
@@ -85,6 +89,8 @@ describe.each(["light", "dark"] as const)("in the %s theme", (theme) => {
 const DIALOGS: readonly (readonly [name: string, path: () => string, button: RegExp])[] = [
   ["an endpoint to add", () => "/webhooks", /Add an endpoint/],
   ["a plan to create", () => "/plans", /Create a plan/],
+  ["a key to edit", () => `/keys/${scene.key}`, /^Edit$/],
+  ["a version to restore", () => "/plans/members?tab=versions", /^Restore$/],
   ["a key to revoke", () => `/keys/${scene.key}`, /^Revoke$/],
   ["deliveries to replay", () => "/deliveries?state=failing", /^Replay/],
   ["the team to freeze", () => "/settings", /^Freeze/],
@@ -111,6 +117,22 @@ test.each(DIALOGS)(
     console_.expectQuiet();
   },
 );
+
+test("what a plan says of a request and of the past is in order in every width", async () => {
+  const { page } = console_;
+  await console_.open("/plans/members?tab=try");
+  await page.getByRole("button", { name: "Try it", exact: true }).click();
+  await page.getByText("It would be refused").waitFor();
+  await page.getByRole("button", { name: "Replay the last seven days" }).click();
+  await page.getByText("would have been refused", { exact: false }).waitFor();
+  await page.getByText(/^The first/).click();
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    expect.soft(await console_.overflow(), `pixels too wide at ${width}`).toBe(0);
+    if (width > WIDTHS[0]) expect.soft(await console_.seriousFaults(), `at ${width} px`).toEqual([]);
+  }
+  console_.expectQuiet();
+});
 
 test("the page stays usable where colours are the system's, and where nothing may move", async () => {
   const { page } = console_;

@@ -245,6 +245,23 @@ describe("keys", () => {
     await page.locator("h1 .badge", { hasText: "Frozen" }).waitFor();
   });
 
+  test("are edited, and what was changed is in the audit log", async () => {
+    const { page } = console_;
+    const { id } = await newKey({ name: "shop" });
+    await console_.open(`/keys/${id}`);
+    await page.getByRole("button", { name: "Edit" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name", { exact: true }).fill("shop-eu");
+    await dialog.getByLabel("Models").fill("fal-ai/flux/*");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("heading", { name: "shop-eu" }).waitFor();
+    expect(await sluice.read(`/v1/keys/${id}`)).toMatchObject({ name: "shop-eu", models: ["fal-ai/flux/*"] });
+    await page.getByRole("link", { name: "Who changed it" }).click();
+    await page.getByText("2 fields changed").click();
+    await page.getByRole("row", { name: "name shop shop-eu" }).waitFor();
+    expect(await page.getByRole("cell", { name: "key created" }).count()).toBe(1);
+  });
+
   test("that are secret warn before they are left uncopied", async () => {
     const { page } = console_;
     await console_.open("/keys/new");
@@ -264,12 +281,47 @@ test("a plan that is saved is felt by the next submit", async () => {
   await page.getByRole("button", { name: "Add a limit" }).click();
   await page.getByLabel("At most").fill("0");
   await page.getByLabel("For each").selectOption("team");
+  await page.getByRole("tab", { name: "Try it out" }).click();
+  await page.getByRole("button", { name: "Try it", exact: true }).click();
+  await page.getByText("It would be refused: 402 quota_exceeded").waitFor();
+  await page.getByRole("row", { name: /limit-1 .* Refuses it/ }).waitFor();
+  await page.getByRole("button", { name: "Replay the last seven days" }).click();
+  await page.getByText(/\d+ of \d+ requests would have been refused/).waitFor();
+  await sluice.submit({ model: MODEL, input: { prompt: "not saved yet" } });
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("status").filter({ hasText: "default is saved" }).waitFor();
   await expect(sluice.submit({ model: MODEL, input: { prompt: "a cat" } })).rejects.toThrow("402");
-  await page.getByRole("button", { name: "Remove limit-1" }).click();
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("tab", { name: "Versions" }).click();
+  await page.getByRole("button", { name: "Restore" }).first().click();
+  await page
+    .getByRole("dialog")
+    .getByRole("row", { name: /limits\.limit-1\.limit 0 not there/ })
+    .waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await sluice.submit({ model: MODEL, input: { prompt: "a cat again" } });
+  await page.getByRole("tab", { name: "Limits" }).click();
   await page.getByText("No limits").waitFor();
+});
+
+test("a plan that somebody else saved meanwhile is not overwritten: their change is shown, and taken or not", async () => {
+  const { page } = console_;
+  await console_.open("/plans/default?tab=rules");
+  await page.getByLabel("Most that one request may cost").fill("2");
+  const theirs = await fetch(`${sluice.url}/v1/plans/default`, {
+    method: "PATCH",
+    headers: { Authorization: `Bearer ${sluice.key}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ hold_s: 3 }),
+  });
+  expect(theirs.status).toBe(200);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Somebody changed it meanwhile").waitFor();
+  await page.getByRole("row", { name: "hold_s 10 3" }).waitFor();
+  console_.expectQuiet([412]);
+  await page.getByRole("button", { name: "Save mine over theirs" }).click();
+  await page.getByRole("status").filter({ hasText: "default is saved" }).waitFor();
+  const plan = await sluice.read<Record<string, unknown>>("/v1/plans/default");
+  expect([plan.max_cost_per_request, plan.hold_s]).toEqual(["2", 10]);
 });
 
 test("by the keyboard alone: the palette opens a pasted id, g and a letter a screen, j the next row", async () => {

@@ -49,6 +49,7 @@ export async function openScene(): Promise<ConsoleScene> {
     limits: [{ name: "member-month", scope: "user", per: "usd", limit: "60", window: "1mo" }],
     require_tags: ["client"],
   });
+  await ask("PATCH", "/v1/plans/members", { max_cost_per_request: "2", input: { max: { num_images: 4 } } });
   const make = (terms: Record<string, unknown>) => ask<{ id: string; secret: string }>("POST", "/v1/keys", terms);
   const web = await make({ name: "web-app", scopes: ["run", "read"] });
   const cron = await make({ name: "nightly-cron", scopes: ["run"] });

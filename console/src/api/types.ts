@@ -1,11 +1,15 @@
 // The answers of the API, by the schemas that its routes declare. Types only: nothing of the Worker comes into the console's script.
 
 import type * as z from "zod";
+import type { AuditChange as Change } from "../../../src/contracts/team-admin.ts";
 import type { auditEntryBody } from "../../../src/http/routes/access/audit.ts";
 import type { connectionBody } from "../../../src/http/routes/access/connections.ts";
 import type { issuerAnswer, jwtTestAnswer } from "../../../src/http/routes/access/issuers.ts";
+import type { keyWithUsage } from "../../../src/http/routes/access/key-changes.ts";
 import type { keyBody, newKey } from "../../../src/http/routes/access/keys.ts";
 import type { meBody } from "../../../src/http/routes/access/me.ts";
+import type { replayAnswer, testAnswer } from "../../../src/http/routes/access/plan-tests.ts";
+import type { versionBody } from "../../../src/http/routes/access/plans.ts";
 import type { checkBody } from "../../../src/http/routes/operator/doctor.ts";
 import type { healthBody } from "../../../src/http/routes/operator/health.ts";
 import type { teamBody, teamLine } from "../../../src/http/routes/operator/teams.ts";
@@ -41,6 +45,7 @@ export type RequestSummary = z.output<ReturnType<typeof requestSummaryBody>>;
 export type RequestCount = z.output<ReturnType<typeof requestCountBody>>;
 export type TimelineLine = z.output<ReturnType<typeof timelineBody>>["data"][number];
 export type Key = z.output<ReturnType<typeof keyBody>>;
+export type KeyWithUsage = z.output<ReturnType<typeof keyWithUsage>>;
 export type NewKey = z.input<ReturnType<typeof newKey>>;
 export type Model = z.output<ReturnType<typeof modelSummary>>;
 export type Usage = z.output<ReturnType<typeof usageAnswer>>;
@@ -51,6 +56,10 @@ export type Delivery = z.output<ReturnType<typeof listedDelivery>>;
 export type RequestDelivery = z.output<ReturnType<typeof trackedDelivery>>;
 export type DeliveryDetail = z.output<ReturnType<typeof deliveryBody>>;
 export type Replay = z.output<ReturnType<typeof replayBody>>;
+export type PlanVersion = Omit<z.output<ReturnType<typeof versionBody>>, "plan"> & { plan: Plan };
+export type PlanTest = z.output<ReturnType<typeof testAnswer>>;
+export type PlanReplay = z.output<ReturnType<typeof replayAnswer>>;
+export type AuditChange = Change;
 export type AuditEntry = z.output<ReturnType<typeof auditEntryBody>>;
 export type Issuer = z.output<ReturnType<typeof issuerAnswer>>;
 export type JwtTest = z.output<ReturnType<typeof jwtTestAnswer>>;

@@ -16,9 +16,9 @@ export class AuditLog extends RpcTarget implements TeamAudit {
     this.#stores = stores;
   }
 
-  page(before: number | null, limit: number): AuditPage {
+  page(before: number | null, limit: number, target: string | null = null): AuditPage {
     const nothing: AuditPage = { data: [], nextBefore: null };
-    return this.#context.decide(nothing, () => this.#stores.audit.page(before, limit));
+    return this.#context.decide(nothing, () => this.#stores.audit.page(before, limit, target));
   }
 
   note(action: "connection.created" | "connection.deleted", target: string, by: Actor): void {

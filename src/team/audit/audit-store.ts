@@ -14,6 +14,8 @@ type AuditRow = {
   detail: string;
 };
 
+const COLUMNS = "SELECT seq, at, actor, ip, action, target, detail FROM audit";
+
 export class AuditStore {
   readonly #db: TeamDatabase;
 
@@ -34,13 +36,16 @@ export class AuditStore {
     );
   }
 
-  /** Newest first, below `before` (a `seq`) where one is given. */
-  page(before: number | null, limit: number): AuditPage {
-    const rows = this.#db.rows<AuditRow>(
-      "SELECT seq, at, actor, ip, action, target, detail FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-      before ?? Number.MAX_SAFE_INTEGER,
-      limit + 1,
-    );
+  /** Newest first, below `before` (a `seq`) where one is given, of one `target` where one is given. */
+  page(before: number | null, limit: number, target: string | null): AuditPage {
+    const below = before ?? Number.MAX_SAFE_INTEGER;
+    const rows =
+      target === null
+        ? this.#db.rows<AuditRow>(`${COLUMNS} WHERE seq < ? ORDER BY seq DESC LIMIT ?`, below, limit + 1)
+        : this.#db.rows<AuditRow>(
+            `${COLUMNS} WHERE target = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+            ...[target, below, limit + 1],
+          );
     const shown = rows.slice(0, limit);
     return {
       data: shown.map((row) => ({ ...row, detail: JSON.parse(row.detail) as AuditEntry["detail"] })),

@@ -501,6 +501,28 @@ describe("the audit", () => {
     expect(new Set(seen).size).toBe(8);
     expect((await send(key, "GET", "/v1/audit?cursor=x")).status).toBe(400);
   });
+
+  test("of one plan or key has its changes alone, paged as all of them", async () => {
+    const { key } = await Team.create();
+    const { id } = (await send(key, "POST", "/v1/keys", { name: "Server" })).body;
+    for (const hold_s of [1, 2, 3, 4]) {
+      await send(key, "PUT", "/v1/plans/app", { hold_s });
+      await send(key, "PUT", "/v1/plans/other", { hold_s });
+    }
+    await send(key, "POST", `/v1/keys/${String(id)}/freeze`);
+    const actionsOf = async (query: string) => {
+      const { body } = await send(key, "GET", `/v1/audit?${query}`);
+      const data = (body.data as { action: string }[]).map(({ action }) => action);
+      return { data, next_cursor: body.next_cursor };
+    };
+    const first = await actionsOf("target=app&limit=3");
+    expect(first.data).toEqual(Array.from({ length: 3 }, () => "plan.written"));
+    const rest = await actionsOf(`target=app&limit=3&cursor=${String(first.next_cursor)}`);
+    expect(rest).toMatchObject({ data: ["plan.written"], next_cursor: null });
+    expect((await actionsOf(`target=${String(id)}`)).data).toEqual(["key.frozen", "key.created"]);
+    expect((await actionsOf("target=ap")).data).toEqual([]);
+    expect((await send(key, "GET", "/v1/audit?target=")).status).toBe(400);
+  });
 });
 
 test("the operator's token administrates no team", async () => {

@@ -2,7 +2,8 @@
 
 import type { NewKey, Plan } from "../../api/types.ts";
 import { linesOf } from "../../parts/lines.ts";
-import { demoTerms, type PlanTerms } from "../plans/presets.ts";
+import { PAGE_TERMS, pageLimits } from "../plans/presets.ts";
+import { endOf } from "./key-edit.ts";
 
 export const KINDS = ["server", "member", "page", "admin"] as const;
 export type Kind = (typeof KINDS)[number];
@@ -83,20 +84,22 @@ export function missingIn(draft: Draft): Partial<Record<keyof Draft, string>> {
   return missing;
 }
 
-/** The plan that the wizard makes with the key. */
-export function newPlanTerms(draft: Draft): Partial<PlanTerms> {
+/** The plan that the wizard makes with the key: the preset of public pages, with the numbers and models of this one. */
+export function newPlanBody(draft: Draft) {
   const models = linesOf(draft.models);
   return {
-    ...demoTerms(Number(draft.visitorPerDay) || 0, Number(draft.addressPerDay) || 0, draft.usdPerDay || "0"),
-    ...(models.length === 0 ? {} : { models: { allow: models, deny: [] } }),
+    name: draft.newPlanName,
+    from: "demo_page",
+    limits: pageLimits(Number(draft.visitorPerDay) || 0, Number(draft.addressPerDay) || 0, draft.usdPerDay || "0"),
+    ...(models.length === 0 ? {} : { models: { allow: models } }),
   };
 }
 
 /** The plan that will limit the key, as far as it is known. */
 export function planOf(draft: Draft, plans: readonly Plan[], teamPlan: string) {
   if (draft.plan === NEW_PLAN) {
-    const { limits = [], unknown_price = "allow" } = newPlanTerms(draft);
-    return { limits, unknown_price, assumed_cost: null, max_cost_per_request: null };
+    const { unknown_price, max_cost_per_request } = PAGE_TERMS;
+    return { limits: newPlanBody(draft).limits, unknown_price, assumed_cost: null, max_cost_per_request };
   }
   return plans.find(({ name }) => name === (draft.plan === "" ? teamPlan : draft.plan)) ?? null;
 }
@@ -112,7 +115,7 @@ export function keyBodyOf(draft: Draft): NewKey {
     name: draft.name.trim(),
     ...(draft.plan === "" ? {} : { plan: draft.plan === NEW_PLAN ? draft.newPlanName : draft.plan }),
     ...(models.length === 0 ? {} : { models }),
-    ...(draft.expiresOn === "" ? {} : { expires_at: new Date(`${draft.expiresOn}T23:59:59Z`).toISOString() }),
+    ...(draft.expiresOn === "" ? {} : { expires_at: endOf(draft.expiresOn) }),
   };
   switch (draft.kind) {
     case "server":

@@ -2,29 +2,43 @@
 
 import { useState } from "preact/hooks";
 import { useRoute } from "preact-iso";
-import { callApi } from "../../api/client.ts";
-import { useResource } from "../../api/resource.ts";
-import type { Key, PageOf, Usage } from "../../api/types.ts";
+import { type Answer, callApi } from "../../api/client.ts";
+import { useLoaded } from "../../api/resource.ts";
+import type { Key, KeyWithUsage } from "../../api/types.ts";
 import { now } from "../../parts/clock.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { CodeBlock, CopyButton, Id } from "../../parts/copy.tsx";
 import { countText, moneyText } from "../../parts/format.ts";
 import { Empty, Loaded } from "../../parts/states.tsx";
+import { Tags } from "../../parts/tags.tsx";
 import { Time } from "../../parts/time.tsx";
 import { announce } from "../../shell/announce.ts";
 import { Page } from "../../shell/page.tsx";
 import { queryText } from "../../shell/query.ts";
-import { daysBefore, dayText } from "../usage/days.ts";
+import { shortDay } from "../usage/days.ts";
+import { EditKey } from "./edit-key.tsx";
 import { KeyStateBadge, kindWord, stateOf } from "./key-state.tsx";
 import { Secret } from "./secret.tsx";
 import { pageSnippet } from "./snippet.ts";
 
-const SPEND_DAYS = 30;
+const NOT_FOUND = 404;
+
+/** A key, and the ETag of its settings. */
+interface SavedKey {
+  key: KeyWithUsage;
+  tag: string | null;
+}
+
+async function readKey(path: string, signal: AbortSignal): Promise<Answer<SavedKey>> {
+  const answer = await callApi<KeyWithUsage>("GET", path, { signal });
+  return answer.ok ? { ...answer, data: { key: answer.data, tag: answer.headers.get("ETag") } } : answer;
+}
 
 export default function KeyScreen() {
   const { id = "" } = useRoute().params;
-  const keys = useResource<PageOf<Key>>("/v1/keys");
-  const key = keys.data?.data.find((each) => each.id === id) ?? null;
+  const saved = useLoaded<SavedKey>(`/v1/keys/${id}`, readKey);
+  const key = saved.data?.key ?? null;
+  const isUnknown = key === null && saved.problem?.status === NOT_FOUND;
   return (
     <Page
       back={{ href: "/console/keys", label: "Keys" }}
@@ -39,33 +53,41 @@ export default function KeyScreen() {
         )
       }
       name={key?.name ?? "Key"}
-      actions={key === null || key.revoked_at !== null ? undefined : <KeyActions of={key} onChange={keys.reload} />}
+      actions={
+        saved.data === null ? undefined : (
+          <>
+            <a class="button quiet" href={`/console/audit${queryText({ target: id })}`}>
+              Who changed it
+            </a>
+            {saved.data.key.revoked_at === null ? <KeyActions saved={saved.data} onChange={saved.reload} /> : null}
+          </>
+        )
+      }
     >
-      <Loaded resource={keys}>
-        {() =>
-          key === null ? (
-            <Empty icon="key-round" title="No such key">
-              It is not a key of this team.
-            </Empty>
-          ) : (
-            <Body of={key} />
-          )
-        }
-      </Loaded>
+      {isUnknown ? (
+        <Empty icon="key-round" title="No such key">
+          It is not a key of this team.
+        </Empty>
+      ) : (
+        <Loaded resource={saved}>{(data) => <Body of={data.key} />}</Loaded>
+      )}
     </Page>
   );
 }
 
-function Body({ of }: { of: Key }) {
-  const today = dayText(now.value);
-  const query = { key: of.id, from: daysBefore(today, SPEND_DAYS - 1), to: today, group_by: "" };
-  const usage = useResource<Usage>(`/v1/usage?${new URLSearchParams(query)}`);
-  const sums = usage.data?.data[0];
+function Body({ of }: { of: KeyWithUsage }) {
+  const { usage } = of;
   return (
     <div class="stack">
       <dl class="facts card pad">
         <Fact name="Kind">{of.user === null ? kindWord(of) : `${kindWord(of)}, acts for ${of.user}`}</Fact>
         <Fact name="Scopes">{of.scopes.length === 0 ? "exchange for a token" : of.scopes.join(", ")}</Fact>
+        {of.issuer_users.length === 0 ? null : <Fact name="Users of issuers">{of.issuer_users.join(", ")}</Fact>}
+        {Object.keys(of.tags).length === 0 ? null : (
+          <Fact name="Tags of its requests">
+            <Tags tags={of.tags} />
+          </Fact>
+        )}
         <Fact name="Plan">{of.plan === null ? "the team's" : <a href={`/console/plans/${of.plan}`}>{of.plan}</a>}</Fact>
         {of.plans.length === 0 ? null : <Fact name="Plans for tokens">{of.plans.join(", ")}</Fact>}
         <Fact name="Models">{of.models === null ? "those of the plan" : of.models.join(", ")}</Fact>
@@ -88,30 +110,22 @@ function Body({ of }: { of: Key }) {
       </dl>
       <section class="card" aria-labelledby="spent">
         <header>
-          <h2 id="spent">Last {SPEND_DAYS} days</h2>
-          <a class="button quiet" href={`/console/usage${queryText({ by: "key" })}`}>
-            Usage by key
+          <h2 id="spent">
+            {shortDay(usage.from)} to {shortDay(usage.to)}
+          </h2>
+          <a class="button quiet" href={`/console/requests${queryText({ key: of.id })}`}>
+            Its requests
           </a>
         </header>
         <div class="card-body">
-          <Loaded resource={usage} rows={1}>
-            {() => (
-              <dl class="facts">
-                <Fact name="Charged">
-                  <span class="big number">{moneyText(sums?.charged_usd ?? "0")}</span>
-                </Fact>
-                <Fact name="Requests">
-                  <span class="big number">{countText(sums?.requests ?? 0)}</span>
-                </Fact>
-                <Fact name="Failed">
-                  <span class="big number">{countText(sums?.failed ?? 0)}</span>
-                </Fact>
-                <Fact name="Charge unknown">
-                  <span class="big number">{countText(sums?.unknown_cost ?? 0)}</span>
-                </Fact>
-              </dl>
-            )}
-          </Loaded>
+          <dl class="facts six">
+            <Fact name="Charged" value={moneyText(usage.charged_usd)} />
+            <Fact name="Estimated for these" value={moneyText(usage.estimated_usd)} />
+            <Fact name="Requests" value={countText(usage.requests)} />
+            <Fact name="Completed" value={countText(usage.completed)} />
+            <Fact name="Failed" value={countText(usage.failed)} />
+            <Fact name="Charge unknown" value={countText(usage.unknown_cost)} />
+          </dl>
         </div>
       </section>
       {of.kind === "publishable" ? (
@@ -124,18 +138,20 @@ function Body({ of }: { of: Key }) {
   );
 }
 
-function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
+/** `value` is a figure, and large. */
+function Fact({ name, value, children }: { name: string; value?: string; children?: preact.ComponentChildren }) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{children}</dd>
+      {value === undefined ? <dd>{children}</dd> : <dd class="big number">{value}</dd>}
     </div>
   );
 }
 
-type Open = "rotate" | "freeze" | "revoke" | null;
+type Open = "edit" | "rotate" | "freeze" | "revoke" | null;
 
-function KeyActions({ of, onChange }: { of: Key; onChange: () => Promise<void> }) {
+function KeyActions({ saved, onChange }: { saved: SavedKey; onChange: () => Promise<void> }) {
+  const { key: of, tag } = saved;
   const [open, setOpen] = useState<Open>(null);
   const [secret, setSecret] = useState<string | null>(null);
   const close = () => setOpen(null);
@@ -147,6 +163,9 @@ function KeyActions({ of, onChange }: { of: Key; onChange: () => Promise<void> }
   const isFrozen = of.frozen_at !== null;
   return (
     <>
+      <button type="button" class="button" onClick={() => setOpen("edit")}>
+        Edit
+      </button>
       {of.kind === "secret" ? (
         <button type="button" class="button" onClick={() => setOpen("rotate")}>
           Rotate
@@ -158,6 +177,15 @@ function KeyActions({ of, onChange }: { of: Key; onChange: () => Promise<void> }
       <button type="button" class="button danger" onClick={() => setOpen("revoke")}>
         Revoke
       </button>
+      {open === "edit" ? (
+        <EditKey
+          of={of}
+          tag={tag}
+          onClose={close}
+          onSaved={(key) => done(`${key.name} is saved`)}
+          onReload={() => done("The key is read again")}
+        />
+      ) : null}
       {open === "rotate" ? (
         <Confirm<{ secret: string }>
           title={`Rotate ${of.name}`}

@@ -20,7 +20,7 @@ import {
   keyBodyOf,
   missingIn,
   NEW_PLAN,
-  newPlanTerms,
+  newPlanBody,
   planOf,
 } from "./draft.ts";
 import { LimitsStep } from "./limits-step.tsx";
@@ -98,7 +98,7 @@ function Form({ draft, change, choose, plans, teamPlan, onMade }: FormProps) {
       return;
     }
     setRunning(true);
-    const answer = await createKey(draft, plans);
+    const answer = await createKey(draft);
     setRunning(false);
     if (answer.ok) onMade(answer.data);
     else setProblem(answer.problem);
@@ -143,26 +143,12 @@ function Form({ draft, change, choose, plans, teamPlan, onMade }: FormProps) {
 }
 
 /** Creates the plan of a page first: a key whose plan is missing would be refused. A plan of that name is never replaced. */
-async function createKey(draft: Draft, plans: readonly Plan[]) {
+async function createKey(draft: Draft) {
   if (draft.plan === NEW_PLAN) {
-    if (plans.some(({ name }) => name === draft.newPlanName))
-      return { ok: false as const, problem: planExists(draft.newPlanName) };
-    const made = await callApi<Plan>("PUT", `/v1/plans/${draft.newPlanName}`, { body: newPlanTerms(draft) });
+    const made = await callApi<Plan>("POST", "/v1/plans", { body: newPlanBody(draft) });
     if (!made.ok) return made;
   }
   return callApi<NewSecret>("POST", "/v1/keys", { body: keyBodyOf(draft) });
-}
-
-function planExists(name: string): Problem {
-  return {
-    status: 409,
-    code: "conflict",
-    title: `A plan "${name}" exists`,
-    detail: "The wizard does not change plans that other keys may use.",
-    hint: "Choose it under Plan, or name the new one otherwise.",
-    requestId: null,
-    retryable: false,
-  };
 }
 
 type Faults = Partial<Record<keyof Draft, string>>;

@@ -3,17 +3,18 @@
 import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import { callApi } from "../../api/client.ts";
+import type { Problem } from "../../api/problem.ts";
 import { useResource } from "../../api/resource.ts";
 import type { PageOf, Plan, Team } from "../../api/types.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Field } from "../../parts/field.tsx";
-import { Loaded } from "../../parts/states.tsx";
+import { moneyText } from "../../parts/format.ts";
+import { Loaded, ProblemNote } from "../../parts/states.tsx";
 import { Badge } from "../../parts/status.tsx";
 import { announce } from "../../shell/announce.ts";
 import { Page } from "../../shell/page.tsx";
-import { queryText } from "../../shell/query.ts";
-import { PRESETS } from "./presets.ts";
+import { BEGINNINGS, type PlanLimit, type PresetName } from "./presets.ts";
 import { limitWords } from "./words.ts";
 
 const SHOWN_LIMITS = 3;
@@ -57,7 +58,7 @@ export default function Plans() {
                       </a>
                     </td>
                     <td class="wide">
-                      <LimitTags plan={plan} />
+                      <LimitTags limits={plan.limits} />
                     </td>
                     <td class="soft narrow">
                       {plan.models.allow.includes("**") && plan.models.deny.length === 0
@@ -65,7 +66,7 @@ export default function Plans() {
                         : plan.models.allow.join(", ")}
                     </td>
                     <td class="fit soft" data-label="unknown price">
-                      {plan.unknown_price === "allow" ? "allowed" : "refused"}
+                      {unknownWord(plan)}
                     </td>
                     <td class="fit end">
                       {team.data?.plan === plan.name ? (
@@ -90,7 +91,7 @@ export default function Plans() {
         <Confirm<Team>
           title={`Use ${chosen} for the team`}
           verb="Use it"
-          run={() => callApi<Team>("PUT", "/v1/team", { body: { plan: chosen } })}
+          run={() => callApi<Team>("PATCH", "/v1/team", { body: { plan: chosen } })}
           onClose={() => setChosen(null)}
           onDone={(data) => {
             setChosen(null);
@@ -108,12 +109,17 @@ export default function Plans() {
   );
 }
 
-function LimitTags({ plan }: { plan: Plan }) {
-  if (plan.limits.length === 0) return <span class="soft">no limits</span>;
-  const rest = plan.limits.length - SHOWN_LIMITS;
+function unknownWord({ unknown_price, assumed_cost }: Plan): string {
+  if (unknown_price === "refuse") return "refused";
+  return assumed_cost === null ? "allowed" : `counts ${moneyText(assumed_cost)}`;
+}
+
+function LimitTags({ limits, shown = SHOWN_LIMITS }: { limits: readonly PlanLimit[]; shown?: number }) {
+  if (limits.length === 0) return <span class="soft">no limits</span>;
+  const rest = limits.length - shown;
   return (
     <span class="tags">
-      {plan.limits.slice(0, SHOWN_LIMITS).map((limit) => (
+      {limits.slice(0, shown).map((limit) => (
         <span key={limit.name} class="tag plain">
           {limitWords(limit)}
         </span>
@@ -125,46 +131,62 @@ function LimitTags({ plan }: { plan: Plan }) {
 
 function CreatePlan({ taken, onClose }: { taken: readonly string[]; onClose: () => void }) {
   const { route } = useLocation();
-  const [preset, setPreset] = useState(PRESETS[0]?.name ?? "");
+  const [from, setFrom] = useState<PresetName | "">(BEGINNINGS[0]?.name ?? "");
   const [name, setName] = useState("");
-  const wanted = name === "" ? preset : name;
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [isRunning, setRunning] = useState(false);
+  const wanted = name === "" ? from : name;
   const fault = taken.includes(wanted)
     ? `A plan "${wanted}" exists. Name this one otherwise.`
     : /^[a-z0-9][a-z0-9_-]{0,63}$/.test(wanted)
       ? undefined
       : "Letters a-z, digits, _ and -.";
+  const limits = BEGINNINGS.find((each) => each.name === from)?.limits ?? [];
+  const create = async (event: Event) => {
+    event.preventDefault();
+    if (fault !== undefined) return;
+    setRunning(true);
+    const body = { name: wanted, ...(from === "" ? {} : { from }) };
+    const answer = await callApi<Plan>("POST", "/v1/plans", { body });
+    setRunning(false);
+    if (answer.ok) route(`/console/plans/${wanted}`);
+    else setProblem(answer.problem);
+  };
   return (
     <Dialog title="Create a plan" onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (fault === undefined) route(`/console/plans/${wanted}${queryText({ preset })}`);
-        }}
-      >
+      <form class="stack" onSubmit={create}>
         <fieldset class="field">
           <legend>Begin with</legend>
-          <div class="choices one">
-            {PRESETS.map(({ name: value, title, purpose }) => (
+          <div class="choices">
+            {BEGINNINGS.map(({ name: value, title, purpose }) => (
               <label key={value} class="choice">
-                <input type="radio" name="preset" checked={preset === value} onChange={() => setPreset(value)} />
+                <input type="radio" name="from" checked={from === value} onChange={() => setFrom(value)} />
                 <span>
                   <b>{title}</b>
                   <span class="soft">{purpose}</span>
                 </span>
               </label>
             ))}
+            <label class="choice">
+              <input type="radio" name="from" checked={from === ""} onChange={() => setFrom("")} />
+              <span>
+                <b>Nothing</b>
+                <span class="soft">Every model, no limits.</span>
+              </span>
+            </label>
           </div>
         </fieldset>
-        <Field label="Name" fault={fault} hint="Keys and claims name it so.">
-          <input value={name} placeholder={preset} onInput={(event) => setName(event.currentTarget.value)} />
+        <LimitTags limits={limits} shown={limits.length} />
+        <Field label="Name" fault={fault} hint="Keys and claims name it so. Nothing uses it before.">
+          <input value={name} placeholder={from} onInput={(event) => setName(event.currentTarget.value)} />
         </Field>
+        {problem === null ? null : <ProblemNote problem={problem} />}
         <footer>
           <button type="button" class="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" class="button primary" disabled={fault !== undefined}>
-            Continue
+          <button type="submit" class="button primary" disabled={fault !== undefined || isRunning}>
+            {isRunning ? "Creating…" : "Create and edit"}
           </button>
         </footer>
       </form>

@@ -1,9 +1,11 @@
-// Audit: who changed what, newest first. Secrets and inputs are never in it.
+// Audit: who changed what, newest first, with the values before and after. Secrets and inputs are never in it.
 
 import { useLocation } from "preact-iso";
 import { useResource } from "../../api/resource.ts";
-import type { AuditEntry, PageOf } from "../../api/types.ts";
+import type { AuditChange, AuditEntry, PageOf } from "../../api/types.ts";
+import { Differences } from "../../parts/differences.tsx";
 import { plural } from "../../parts/format.ts";
+import { Icon } from "../../parts/icon.tsx";
 import { Empty, Loaded } from "../../parts/states.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useQuery } from "../../shell/navigation.ts";
@@ -15,30 +17,67 @@ const PAGE_ROWS = 50;
 
 export default function Audit() {
   const { path } = useLocation();
-  const [{ cursor }] = useQuery(["cursor"] as const);
-  const entries = useResource<PageOf<AuditEntry>>(`/v1/audit${queryText({ cursor, limit: String(PAGE_ROWS) })}`);
+  const [{ cursor, target }, change] = useQuery(["cursor", "target"] as const);
+  const keyNames = useKeyNames();
+  const entries = useResource<PageOf<AuditEntry>>(
+    `/v1/audit${queryText({ cursor, target, limit: String(PAGE_ROWS) })}`,
+  );
+  const filter = (event: Event & { currentTarget: HTMLFormElement }) => {
+    event.preventDefault();
+    const field = event.currentTarget.elements.namedItem("target");
+    const wanted = field instanceof HTMLInputElement ? field.value.trim() : "";
+    event.currentTarget.reset();
+    if (wanted !== "") change({ target: wanted, cursor: null });
+  };
   return (
     <Page title="Audit" lead="Every change to the team: keys, plans, prices, webhooks, settings.">
+      <div class="filters">
+        <form class="grow filter-field" onSubmit={filter}>
+          <label>
+            <span class="hidden-text">Filter by what was changed</span>
+            <Icon name="search" size={14} />
+            <input
+              data-filter
+              name="target"
+              type="text"
+              spellcheck={false}
+              autocomplete="off"
+              placeholder="name of a plan, id of a key, endpoint or user"
+            />
+          </label>
+        </form>
+        {target === undefined ? null : (
+          <span class="chip">
+            of&nbsp;<b>{keyNames.get(target) ?? target}</b>
+            <button
+              type="button"
+              class="icon-button"
+              aria-label="Remove the filter"
+              onClick={() => change({ target: null, cursor: null })}
+            >
+              <Icon name="x" size={14} />
+            </button>
+          </span>
+        )}
+      </div>
       <section class="card table-card" aria-label="Changes">
         <Loaded resource={entries}>
           {({ data, next_cursor: next }) =>
             data.length === 0 ? (
-              <Empty icon="scroll-text" title="Nothing was changed yet">
-                Changes by keys and by the operator appear here.
-              </Empty>
+              <NoEntries target={target} />
             ) : (
               <>
-                <Entries entries={data} />
+                <Entries entries={data} keyNames={keyNames} />
                 <div class="table-foot">
                   <span>{plural(data.length, "change")} shown</span>
                   <span class="actions">
                     {cursor === undefined ? null : (
-                      <a class="button quiet" href={path}>
+                      <a class="button quiet" href={path + queryText({ target })}>
                         Newest
                       </a>
                     )}
                     {next === null ? null : (
-                      <a class="button" href={path + queryText({ cursor: next })}>
+                      <a class="button" href={path + queryText({ target, cursor: next })}>
                         Older
                       </a>
                     )}
@@ -53,8 +92,30 @@ export default function Audit() {
   );
 }
 
-function Entries({ entries }: { entries: readonly AuditEntry[] }) {
-  const keyNames = useKeyNames();
+function NoEntries({ target }: { target: string | undefined }) {
+  if (target === undefined) {
+    return (
+      <Empty icon="scroll-text" title="Nothing was changed yet">
+        Changes by keys and by the operator appear here.
+      </Empty>
+    );
+  }
+  return (
+    <Empty
+      icon="search"
+      title="No change matches"
+      action={
+        <a class="button" href="/console/audit">
+          Clear the filter
+        </a>
+      }
+    >
+      Names and ids match exactly: a plan by its name, a key by its id.
+    </Empty>
+  );
+}
+
+function Entries({ entries, keyNames }: { entries: readonly AuditEntry[]; keyNames: ReadonlyMap<string, string> }) {
   return (
     <table class="cards">
       <thead>
@@ -80,20 +141,40 @@ function Entries({ entries }: { entries: readonly AuditEntry[] }) {
               <Target entry={entry} name={keyNames.get(entry.target ?? "")} />
             </td>
             <td class="detail-cell">
-              {Object.entries(entry.detail).map(([name, value]) =>
-                value === null || value === "" ? null : (
-                  <span key={name} class="detail">
-                    <span class="faint">{name.replaceAll("_", " ")}</span>{" "}
-                    {typeof value === "object" ? JSON.stringify(value) : String(value)}
-                  </span>
-                ),
-              )}
+              <Detail entry={entry} />
             </td>
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+function Detail({ entry }: { entry: AuditEntry }) {
+  const { changes, ...rest } = entry.detail;
+  const list = isChanges(changes) ? changes : [];
+  return (
+    <>
+      {Object.entries(rest).map(([name, value]) =>
+        value === null || value === "" ? null : (
+          <span key={name} class="detail">
+            <span class="faint">{name.replaceAll("_", " ")}</span>{" "}
+            {typeof value === "object" ? JSON.stringify(value) : String(value)}
+          </span>
+        ),
+      )}
+      {list.length === 0 ? null : (
+        <details class="fold">
+          <summary>{list.length === 1 ? list[0]?.field : `${plural(list.length, "field")} changed`}</summary>
+          <Differences changes={list} of={`${entry.action} ${entry.target ?? ""}`} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function isChanges(value: unknown): value is AuditChange[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "object" && each !== null && "field" in each);
 }
 
 /** What was changed, as a link to its screen. */

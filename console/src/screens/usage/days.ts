@@ -8,10 +8,6 @@ export function dayText(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
-export function daysBefore(day: string, count: number): string {
-  return dayText(Date.parse(day) - count * DAY_MS);
-}
-
 /** Every day from the first to the last. */
 export function daysOf(from: string, to: string): string[] {
   const days: string[] = [];

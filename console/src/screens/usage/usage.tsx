@@ -8,6 +8,7 @@ import { countText, moneyText, plural } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { Segments } from "../../parts/segments.tsx";
 import { Empty, Loaded } from "../../parts/states.tsx";
+import { Badge } from "../../parts/status.tsx";
 import { useQuery } from "../../shell/navigation.ts";
 import { Page } from "../../shell/page.tsx";
 import { queryText } from "../../shell/query.ts";
@@ -84,6 +85,11 @@ export default function UsageScreen() {
           choices={METRICS}
         />
         <DateRange from={from} to={to} today={today} change={change} />
+        {(sums.data?.closed_months ?? []).map((closed) => (
+          <Badge key={closed} tone="off" icon="circle-check">
+            {`${monthOf(`${closed}-01`, 0, today).name} is closed`}
+          </Badge>
+        ))}
       </div>
       <Sums usage={sums.data?.data[0]} />
       {isComplete ? (

@@ -21,7 +21,7 @@ const KEY_USAGE_DAYS = 30;
 const ONE_TOTAL = { hours: null, groupBy: [], user: null, model: null, tag: null, tagName: null };
 
 /** A key by itself, with what it did lately. */
-const keyWithUsage = lazy((z) =>
+export const keyWithUsage = lazy((z) =>
   keyBody().extend({
     usage: usageSumsBody()
       .extend({ from: z.iso.date(), to: z.iso.date() })

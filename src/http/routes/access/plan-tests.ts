@@ -33,7 +33,7 @@ const triedPlan = lazy((z) =>
     .describe("Name of a plan, or terms that need not be saved."),
 );
 
-const testAnswer = lazy((z) =>
+export const testAnswer = lazy((z) =>
   z.object({
     passes: z.boolean(),
     refusal: z
@@ -120,7 +120,7 @@ const test = defineRoute({
   },
 });
 
-const replayAnswer = lazy((z) =>
+export const replayAnswer = lazy((z) =>
   z.object({
     requests: z.int().describe("Requests that were looked at, in the order of their admission."),
     refused: z.int().describe("How many of them the plan would have refused."),

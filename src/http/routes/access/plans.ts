@@ -26,7 +26,7 @@ const sentPlan = lazy(() =>
   planSchema().extend({ name: planNameSchema().optional().describe("The name in the path; it cannot be changed.") }),
 );
 
-const versionBody = lazy((z) =>
+export const versionBody = lazy((z) =>
   z.object({
     version: z.int(),
     at: z.iso.datetime().nullable().describe("When it was written. Null: before versions were kept."),

@@ -227,6 +227,6 @@ export interface TeamUsage {
     archivePart(n: number): Answer<ArchivePart | null>;
 }
 export interface TeamAudit {
-    page(before: number | null, limit: number): Answer<AuditPage>;
+    page(before: number | null, limit: number, target?: string | null): Answer<AuditPage>;
     note(action: "connection.created" | "connection.deleted", target: string, by: Actor): Answer<void>;
 }
