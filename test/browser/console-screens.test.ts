@@ -159,6 +159,24 @@ test("a full list stays light: few nodes, no layout shift", async () => {
   expect(await page.evaluate("globalThis.shifts")).toBeLessThan(0.02);
 });
 
+test.each(["light", "dark"] as const)("the operator's screen is in order in the %s theme", async (colorScheme) => {
+  const { page } = console_;
+  // The operator's token is kept nowhere, so the form is the only way in.
+  await page.addInitScript({ content: "sessionStorage.clear()" });
+  await page.emulateMedia({ colorScheme });
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    if (width === WIDTHS[0]) {
+      await console_.open("/sign-in");
+      await console_.signIn(scene.sluice.adminToken);
+      await page.getByRole("heading", { name: "What needs you" }).waitFor();
+    }
+    expect.soft(await console_.overflow(), `pixels too wide at ${width}`).toBe(0);
+    if (width > WIDTHS[0]) expect.soft(await console_.seriousFaults(), `at ${width} px`).toEqual([]);
+  }
+  console_.expectQuiet();
+});
+
 // Last: from here on the page has no key.
 test("the sign-in is in order before anybody is signed in", async () => {
   const { page } = console_;

@@ -138,6 +138,9 @@ describe("the rail", () => {
     await console_.page.getByRole("heading", { name: "Operator" }).waitFor();
     expect(await rail()).toEqual(["Operator"]);
     await console_.page.getByRole("row", { name: /^demo Demo .* Active$/ }).waitFor();
+    await console_.page.getByRole("heading", { name: "What needs you" }).waitFor();
+    await console_.page.getByRole("button", { name: "Sweep the bucket" }).click();
+    await console_.page.locator("p.card-body", { hasText: /^(A sweep is running|The sweep has ended)/ }).waitFor();
   });
 
   test("leaves out what a deep link still names: it says which scope the screen needs", async () => {

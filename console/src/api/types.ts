@@ -12,6 +12,9 @@ import type { replayAnswer, testAnswer } from "../../../src/http/routes/access/p
 import type { versionBody } from "../../../src/http/routes/access/plans.ts";
 import type { checkBody } from "../../../src/http/routes/operator/doctor.ts";
 import type { healthBody } from "../../../src/http/routes/operator/health.ts";
+import type { webhookTestBody } from "../../../src/http/routes/operator/operator-webhook.ts";
+import type { overviewBody } from "../../../src/http/routes/operator/overview.ts";
+import type { sweepBody } from "../../../src/http/routes/operator/sweep.ts";
 import type { teamBody, teamLine } from "../../../src/http/routes/operator/teams.ts";
 import type { upstreamBody } from "../../../src/http/routes/operator/upstream.ts";
 import type { requestCountBody } from "../../../src/http/routes/requests/list.ts";
@@ -36,6 +39,9 @@ type InWords<L> = L extends { window: string } ? Omit<L, "window"> & { window: W
 export type Plan = Omit<StoredPlan, "limits"> & { limits: InWords<StoredPlan["limits"][number]>[] };
 export type Health = z.output<ReturnType<typeof healthBody>>;
 export type CheckReport = z.output<ReturnType<typeof checkBody>>;
+export type Overview = z.output<ReturnType<typeof overviewBody>>;
+export type Sweep = z.output<ReturnType<typeof sweepBody>>;
+export type WebhookTest = z.output<ReturnType<typeof webhookTestBody>>;
 export type Upstream = z.output<ReturnType<typeof upstreamBody>>;
 export type Team = z.output<ReturnType<typeof teamBody>>;
 export type TeamLine = z.output<ReturnType<typeof teamLine>>;

@@ -1,36 +1,47 @@
-// Operator: the account at the gateway, as all teams share it. Shown to ADMIN_TOKEN alone.
+// Operator: what needs a person, the deployment's figures, and the account at the gateway, as all teams share it. Shown to ADMIN_TOKEN
+// alone.
 
 import { useEffect } from "preact/hooks";
 import { useResource } from "../../api/resource.ts";
-import type { Upstream } from "../../api/types.ts";
+import type { Overview, Upstream } from "../../api/types.ts";
 import { countText, durationText } from "../../parts/format.ts";
 import { Loaded } from "../../parts/states.tsx";
 import { Badge } from "../../parts/status.tsx";
 import { Time } from "../../parts/time.tsx";
 import { Page } from "../../shell/page.tsx";
 import { NewTeam } from "./new-team.tsx";
+import { OverviewCards } from "./overview.tsx";
 import { SelfTest } from "./self-test.tsx";
 import { Teams } from "./teams.tsx";
+import { Upkeep } from "./upkeep.tsx";
 
 const REREAD_MS = 10_000;
+/** Users in the table, those with most calls first: the answer has up to a hundred. */
+const WAITING_SHOWN_MAX = 10;
 
 export default function Operator() {
   const upstream = useResource<Upstream>("/v1/admin/upstream");
+  const overview = useResource<Overview>("/v1/admin/overview");
   const { reload } = upstream;
+  const { reload: reloadOverview } = overview;
   useEffect(() => {
     const timer = setInterval(() => {
-      if (!document.hidden) void reload();
+      if (document.hidden) return;
+      void reload();
+      void reloadOverview();
     }, REREAD_MS);
     return () => clearInterval(timer);
-  }, [reload]);
+  }, [reload, reloadOverview]);
   return (
     <Page
       title="Operator"
-      lead="The account at the gateway, which every team of this deployment shares."
+      lead="How the deployment is, and the account at the gateway, which all its teams share."
       actions={<NewTeam />}
     >
       <div class="stack">
+        <OverviewCards resource={overview} />
         <Loaded resource={upstream}>{(data) => <Body upstream={data} />}</Loaded>
+        <Upkeep storage={overview.data?.storage ?? null} />
         <Teams />
         <SelfTest path="/v1/admin/doctor" />
       </div>
@@ -103,6 +114,31 @@ function Body({ upstream }: { upstream: Upstream }) {
           </div>
         ))}
       </dl>
+      {upstream.waiting_by_user.length === 0 ? null : (
+        <section class="card table-card" aria-labelledby="waiting">
+          <header>
+            <h2 id="waiting">Waiting by user</h2>
+          </header>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Team and user, or key</th>
+                <th scope="col" class="end">
+                  Calls
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {upstream.waiting_by_user.slice(0, WAITING_SHOWN_MAX).map(({ user, calls }) => (
+                <tr key={user}>
+                  <td class="cut mono">{user}</td>
+                  <td class="end">{countText(calls)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
       <section class="card table-card" aria-labelledby="durations">
         <header>
           <h2 id="durations">Typical durations</h2>

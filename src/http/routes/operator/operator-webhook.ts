@@ -1,8 +1,19 @@
 // The operator's webhook: its signing secret, and a test delivery. Its URL is configuration (OPERATOR_WEBHOOK_URL).
 
 import { refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { notifyOperator, operatorSecrets, operatorTestEvent } from "../../../webhooks/operator.ts";
 import { defineRoute, type Route } from "../../route.ts";
+
+export const webhookTestBody = lazy((z) =>
+  z.object({
+    event_id: z.string(),
+    delivered: z.boolean(),
+    status: z.int().nullable(),
+    category: z.string(),
+    reason: z.string(),
+  }),
+);
 
 export const operatorWebhookRoutes: readonly Route[] = [
   defineRoute({
@@ -26,14 +37,7 @@ export const operatorWebhookRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "The receiver's response. The event is sent once, without retries.",
-        schema: (z) =>
-          z.object({
-            event_id: z.string(),
-            delivered: z.boolean(),
-            status: z.int().nullable(),
-            category: z.string(),
-            reason: z.string(),
-          }),
+        schema: webhookTestBody,
       },
     },
     errors: ["conflict"],

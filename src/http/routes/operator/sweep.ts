@@ -10,7 +10,7 @@ import { operatorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
 const count = lazy((z) => z.int());
-const sweepBody = lazy((z) =>
+export const sweepBody = lazy((z) =>
   z.object({
     status: z
       .enum(["running", "finished", "refused"])
