@@ -9,7 +9,7 @@ const STATUSES: Record<string, number> = {
   ...{ user_mismatch: 403, origin_not_allowed: 403, model_not_allowed: 403, not_found: 404, gone: 410 },
   ...{ conflict: 409, already_ended: 409, idempotency_mismatch: 422, payload_too_large: 413 },
   ...{ key_expired: 401, token_expired: 401, key_frozen: 403, user_frozen: 403, visitor_limit: 402 },
-  ...{ unsupported_encoding: 415, team_full: 503 },
+  ...{ unsupported_encoding: 415, team_full: 503, precondition_failed: 412 },
   ...{ unsupported_media_type: 415, quota_exceeded: 402, rate_limited: 429, price_unknown: 403 },
   ...{ content_refused: 422, input_unreachable: 422, upstream_locked: 503, upstream_paused: 503 },
   ...{ upstream_refused: 400, upstream_failed: 502, upstream_timeout: 504, submit_uncertain: 502 },
