@@ -26,6 +26,22 @@ async function cancelCalls(): Promise<number> {
   return (await sandboxCalls()).counts.cancel ?? 0;
 }
 
+describe("a cancel while a request waits for the turn that it was given", () => {
+  test("ends it, and the turn goes back", async ({ team }) => {
+    // The tenth call of this second is the account's own: it looks up its connection.
+    const busy = await Team.create();
+    for (let n = 0; n < 9; n++) await busy.submit(`filler ${n}`);
+    await passTime(200);
+    const submitted = team.submit("never sent");
+    await eventually(async () => expect((await team.read(await team.onlyRequest())).stage).toBe("held"));
+    const id = await team.onlyRequest();
+    expect((await team.cancel(id)).status).toBe(200);
+    expect((await submitted).status).toBe("CANCELED");
+    await expectArmed(id);
+    expect(await promptsSent()).not.toContain("never sent");
+  });
+});
+
 describe("a cancel while the submit is under way", () => {
   test("is remembered, and sent upstream once the id is known", async ({ team }) => {
     const { reached, letGo } = holdSubmits("a cat");
@@ -127,22 +143,8 @@ describe("a cancel while it is uncertain whether fal has it", () => {
   });
 });
 
-// Last: fillers that still wait for their turn would take that of a request of the next test.
+// Last: the filler that still waits for its turn would take that of a request of the next test.
 describe("a cancel while the request is held", () => {
-  test("ends it also while it waits for the turn it was given, which then goes back", async ({ team }) => {
-    // The tenth call of this second is the account's own: it looks up its connection.
-    const busy = await Team.create();
-    for (let n = 0; n < 9; n++) await busy.submit(`filler ${n}`);
-    await passTime(200);
-    const submitted = team.submit("never sent");
-    await eventually(async () => expect((await team.read(await team.onlyRequest())).stage).toBe("held"));
-    const id = await team.onlyRequest();
-    expect((await team.cancel(id)).status).toBe(200);
-    expect((await submitted).status).toBe("CANCELED");
-    await expectArmed(id);
-    expect(await promptsSent()).not.toContain("never sent");
-  });
-
   test("ends it at once, free, and nothing ever goes upstream", async ({ team }) => {
     await exhaustPace();
     const { id, stage, queue_position } = await team.submit("never sent");
