@@ -79,7 +79,9 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
         this.#moneyFault(name, plan, now);
       if (fault !== null) return refused(fault);
       putPlan(this.#stores, name, plan, by, now);
-      return { kind: "stored" as const, startsEmpty: seedNewLimits(this.#stores, current, plan, now) };
+      const startsEmpty = seedNewLimits(this.#stores, current, plan, now);
+      // Nobody was under a plan that is new.
+      return { kind: "stored" as const, startsEmpty: current === null ? [] : startsEmpty };
     });
   }
 
