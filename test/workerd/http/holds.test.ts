@@ -9,6 +9,7 @@ import {
   SOCKETS_PER_OBJECT_MAX,
 } from "../../../src/platform/hold-counter.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { wholeTeam } from "../../../src/requests/machine/types.ts";
 import { ask, call, json } from "../../harness/calls.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
@@ -134,7 +135,7 @@ test("a client that goes away gives its room back", async () => {
 });
 
 describe("one object", () => {
-  const viewer = () => ({ "Sluice-Viewer": JSON.stringify({ team: team.id, user: null }), Upgrade: "websocket" });
+  const viewer = () => ({ "Sluice-Viewer": JSON.stringify(wholeTeam(team.id)), Upgrade: "websocket" });
 
   test.each([
     ["a request's tracker", async () => trackerOf((await team.submit("sandbox:slow")).id)],
