@@ -9,7 +9,7 @@ import type { Env } from "../../platform/bindings.ts";
 import type { Config } from "../../platform/config.ts";
 import { newId } from "../../platform/ids.ts";
 import { accountFor, sweeperFor } from "../../platform/stubs.ts";
-import { SECOND_MS } from "../../platform/time.ts";
+import { MINUTE_MS, SECOND_MS } from "../../platform/time.ts";
 import { baseUrlOf } from "../../requests/view/serialize.ts";
 import type { ConnectionAnswer } from "../../upstream/client/connections.ts";
 import { manageConnections } from "../../upstream/connection-calls.ts";
@@ -23,6 +23,8 @@ const OWN_CALL_MS = 8 * SECOND_MS;
 /** Of an own answer; what is longer is not ours. */
 const OWN_ANSWER_MAX_BYTES = 4 * 1024;
 const PROBE_TEXT = "sluice";
+/** A probe that is older was left by a run that was cut off: none takes so long. */
+const PROBE_KEPT_MS = MINUTE_MS;
 
 /** What the looks of one run share. */
 export interface Subject {
@@ -50,11 +52,17 @@ export function subjectOf(env: Env, config: Config, origin: string): Subject {
   };
 }
 
-/** Deletes the probe, and what an interrupted run has left. Best effort: the next run deletes what this one leaves. */
-export async function deleteProbes({ env }: Subject): Promise<void> {
+/**
+ * Deletes the probe, and what an interrupted run has left; not that of a run beside this one. Best effort: the next run deletes what
+ * this one leaves.
+ */
+export async function deleteProbes({ env, nonce }: Subject, now: number): Promise<void> {
   try {
     const { objects } = await env.FILES.list({ prefix: PROBE_ROOT, limit: 100 });
-    if (objects.length > 0) await env.FILES.delete(objects.map(({ key }) => key));
+    const left = objects.filter(({ key, uploaded }) => {
+      return key === probeKey(nonce) || uploaded.getTime() < now - PROBE_KEPT_MS;
+    });
+    if (left.length > 0) await env.FILES.delete(left.map(({ key }) => key));
   } catch {
     // The check of the bucket has said so.
   }

@@ -83,7 +83,7 @@ export async function* runDoctor(
     }
   } finally {
     await Promise.all(reports);
-    await deleteProbes(subject);
+    await deleteProbes(subject, Date.now());
     logEvent("doctor.ran", { outcome: worst });
   }
 }

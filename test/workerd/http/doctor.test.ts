@@ -108,6 +108,17 @@ describe("the operator's self-test", () => {
     expect(checks.webhook_loop).toMatchObject({ state: "fail", message: expect.stringContaining("Cloudflare Access") });
   });
 
+  test("leaves the probe of a run beside it, and deletes what an interrupted one left", async () => {
+    vi.useRealTimers();
+    await bindings.FILES.put(`${PROBE_ROOT}beside`, "x");
+    await operatorRuns();
+    const kept = await bindings.FILES.list({ prefix: PROBE_ROOT });
+    expect(kept.objects.map(({ key }) => key)).toEqual([`${PROBE_ROOT}beside`]);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * MINUTE_MS });
+    await operatorRuns();
+    expect((await bindings.FILES.list({ prefix: PROBE_ROOT })).objects).toEqual([]);
+  });
+
   test("goes on when one look breaks", async () => {
     vi.spyOn(bindings.SWEEPER, "getByName").mockImplementation(() => {
       throw new TypeError("gone");
