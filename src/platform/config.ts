@@ -122,6 +122,8 @@ const VARIABLES = {
   ADMIN_TOKEN: optional(adminToken),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
+  WAITING_SUBMITS_MAX: optional(positiveInt),
+  WAITING_SUBMITS_PER_TEAM_MAX: optional(positiveInt),
   OBJECT_SIZE_LIMIT_MB: withDefault(positiveInt, "10000"),
   HISTORY_DAYS: withDefault(historyDays, "400"),
   LOG_SAMPLE: withDefault(share, "1"),

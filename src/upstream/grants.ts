@@ -59,7 +59,10 @@ export class AccountGrants {
     this.#busyUntil = store.fact("busy_until") ?? 0;
     this.#notice = store.fact("notice");
     const pace = { ...paceAfterWaking(config.UPSTREAM_RPS, now, this.#busyUntil), closedUntil: pause?.until ?? 0 };
-    this.callScheduler = new CallScheduler(pace, config.UPSTREAM_SLOTS, pause?.since ?? 0);
+    this.callScheduler = new CallScheduler(pace, config.UPSTREAM_SLOTS, pause?.since ?? 0, {
+      ...(config.WAITING_SUBMITS_MAX === undefined ? {} : { all: config.WAITING_SUBMITS_MAX }),
+      ...(config.WAITING_SUBMITS_PER_TEAM_MAX === undefined ? {} : { team: config.WAITING_SUBMITS_PER_TEAM_MAX }),
+    });
     for (const call of store.waitingCalls()) this.callScheduler.enqueue(call);
     for (const slot of store.slots()) this.callScheduler.slots.set(slot.requestId, slot);
     for (const [connection, health] of store.savedHealth())

@@ -35,9 +35,9 @@ const WAKE_MISSED_MAX_MS = 10 * MINUTE_MS;
 const WAITING_CALL_EXPIRES_MS = 10 * MINUTE_MS;
 /** Expired calls are looked for this often: each search visits every waiting call. */
 const EXPIRED_LOOK_MS = MINUTE_MS;
-/** Waiting submits of all teams: more would wait for hours at any pace, and fill the one thread that all share. */
+/** Waiting submits of all teams, unless configured: more would wait for hours at any pace, and fill the one thread that all share. */
 export const WAITING_SUBMITS_MAX = 20_000;
-/** Waiting submits of one team. */
+/** Waiting submits of one team, unless configured. */
 export const WAITING_SUBMITS_PER_TEAM_MAX = 5_000;
 /** Maximum unanswered submits, in seconds of full rate: a hanging gateway makes no more of them uncertain. */
 const UNANSWERED_SUBMITS_S = 2;
@@ -70,6 +70,7 @@ export class CallScheduler {
   readonly slots = new Map<string, Slot>();
   readonly healthByConnection = new Map<string, Health>();
   readonly #slotsMax: number;
+  readonly #waitingMax = { all: WAITING_SUBMITS_MAX, team: WAITING_SUBMITS_PER_TEAM_MAX };
   /** Submits without an answer, by request id. */
   readonly unanswered = new Map<string, number>();
   /** Submits that a locked account refused, and when: other requests probe before them. */
@@ -79,12 +80,12 @@ export class CallScheduler {
   /** Moving average of how long a slot is held. */
   #slotHoldMs: number | null = null;
   #expiredLookAt = Number.NEGATIVE_INFINITY;
-
   /** `pausedSince`: start of the current pause, if any. */
-  constructor(pace: Pace, slotsMax: number, pausedSince = 0) {
+  constructor(pace: Pace, slotsMax: number, pausedSince = 0, waitingMax: { all?: number; team?: number } = {}) {
     this.pace = pace;
     this.#slotsMax = slotsMax;
     this.#strikes = new RateLimitStrikes(pausedSince);
+    Object.assign(this.#waitingMax, waitingMax);
   }
 
   healthOf(connection: string): Health {
@@ -287,15 +288,14 @@ export class CallScheduler {
   }
 
   #fullFor(team: string): "team" | "account" | null {
-    if (this.queue.submits() >= WAITING_SUBMITS_MAX) return "account";
-    return this.queue.submits(team) >= WAITING_SUBMITS_PER_TEAM_MAX ? "team" : null;
+    if (this.queue.submits() >= this.#waitingMax.all) return "account";
+    return this.queue.submits(team) >= this.#waitingMax.team ? "team" : null;
   }
 
   /** Decides about a lane of the queue, as things stand at `now`. */
   #admissible(now: number): Admissible {
-    for (const [requestId, at] of this.unanswered) {
-      if (at + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS < now) this.unanswered.delete(requestId);
-    }
+    const lost = [...this.unanswered].filter(([, at]) => at + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS < now);
+    for (const [requestId] of lost) this.unanswered.delete(requestId);
     return ({ kind, connection, hasSlot }) => {
       const health = this.healthOf(connection);
       const { closure } = health;

@@ -234,6 +234,16 @@ describe("a queue that is full", () => {
     expect(ask(callScheduler, { user: "other/u" }).kind).toBe("wait");
   });
 
+  test("is as long as the deployment says", () => {
+    const callScheduler = new CallScheduler(newPace(10), 1, 0, { team: 2, all: 3 });
+    callScheduler.requestGrant(wish("runs"), NOW);
+    for (const [n, team] of ["acme", "acme", "other"].entries()) {
+      expect(ask(callScheduler, { requestId: `w${n}`, user: `${team}/u` }).kind).toBe("wait");
+      if (n === 1) expect(ask(callScheduler, { user: "acme/u" })).toEqual({ kind: "queue_full", of: "team" });
+    }
+    expect(ask(callScheduler, { user: "third/u" })).toEqual({ kind: "queue_full", of: "account" });
+  });
+
   test("turns away no request that was taken before, no call that waits already, and no other call", () => {
     const callScheduler = crowded({ acme: WAITING_SUBMITS_PER_TEAM_MAX });
     const inFull = { user: "acme/u" };
